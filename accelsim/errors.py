@@ -1,0 +1,50 @@
+"""Every error that accelsim raises on purpose.
+
+::
+
+    AccelsimError
+      InputError          the user's input is wrong            (exit code 2)
+        HardwareError     a chip's file: file, line, key
+        TraceError        a trace file or its arrays
+        ImportedModelError  a model that cannot be imported
+        PlanError         a layer that cannot be cut to fit
+        FetchError        a package or file that could not be had
+      AuditError          a run whose books do not close       (exit code 1)
+      DatapathError       an arithmetic result that cannot be  (exit code 1)
+"""
+
+
+class AccelsimError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(AccelsimError):
+    """The user's input is wrong; the message says where and what was given."""
+
+
+class HardwareError(InputError):
+    """A hardware file is wrong."""
+
+
+class TraceError(InputError):
+    """A trace file is truncated, altered or foreign, or arrays do not fit together."""
+
+
+class ImportedModelError(InputError):
+    """A model cannot be imported; the message names the node."""
+
+
+class PlanError(InputError):
+    """A plan does not fit the layer or the scratchpad."""
+
+
+class FetchError(InputError):
+    """A pinned package or file could not be fetched or does not match its checksum."""
+
+
+class AuditError(AccelsimError):
+    """A run's books do not close; the message shows the two numbers."""
+
+
+class DatapathError(AccelsimError):
+    """The functional datapath cannot compute a result (an accumulator overflows)."""

@@ -1,0 +1,154 @@
+"""What a chip is: frozen models of its parts, checked at the door, unknown keys refused.
+
+One clock; GB/s, ns and MHz become core cycles in `units`. A chip is read from a YAML file by
+`accelsim.hardware.load_hardware`, which reports every error with file, line and key.
+"""
+
+from fractions import Fraction
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from accelsim import units
+
+ZeroPolicy = Literal["compute", "gate", "skip"]
+Encoding = Literal["dense", "bitmask"]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PeArray(Part):
+    """The array of PEs and its broadcast queues (docs/dataflows/inner_join.md)."""
+
+    rows: Count = Field(description="PE rows; inner_join puts one filter on each")
+    columns: Count = Field(description="PE columns; inner_join puts one output position on each")
+    lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
+    weight_policy: ZeroPolicy = Field(description="what a zero weight does: compute, gate or skip")
+    activation_policy: ZeroPolicy = Field(description="what a zero activation does: compute, gate or skip")
+    chunk_elements: Literal[8, 16, 32, 64, 128, 256] = Field(description="channels of one step")
+    queue_depth: Annotated[int, Field(ge=1, le=1024)] = Field(description="steps that wait in a PE's queue")
+    queue_latency_cycles: Annotated[int, Field(ge=1)] = Field(
+        description="from sending a step to its earliest start"
+    )
+    pipeline_cycles: Annotated[int, Field(ge=0)] = Field(description="pipeline tail at the end of a tile")
+    lane_assignment: Literal["pooled", "fixed"] = Field(
+        description="pooled: any lane takes any pair; fixed: channel i belongs to lane i mod lanes"
+    )
+    lane_sync: Literal["step", "set"] = Field(description="where fixed lanes wait for each other")
+    broadcast_domain: Literal["array", "column", "row"] = Field(
+        description="the PEs that receive a step in one cycle"
+    )
+    array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
+    weight_bits: Literal[8, 16] = Field(description="bits of a weight operand")
+    activation_bits: Literal[8, 16] = Field(description="bits of an activation operand")
+    accumulator_bits: Annotated[int, Field(ge=16, le=64)] = Field(description="bits of an accumulator")
+
+    @model_validator(mode="after")
+    def _lanes_fit(self) -> "PeArray":
+        if self.lanes > self.chunk_elements:
+            raise ValueError(
+                f"lanes must be at most chunk_elements ({self.chunk_elements}), not {self.lanes}"
+            )
+        if self.lane_sync == "set" and self.lane_assignment == "pooled":
+            raise ValueError("lane_sync 'set' needs lane_assignment 'fixed'; pooled lanes wait at every step")
+        return self
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns * self.lanes
+
+
+class Encodings(Part):
+    """How each operand is stored in DRAM and in the scratchpad."""
+
+    weights: Encoding = Field(description="dense values, or one mask bit per element and the non-zero values")
+    activations: Encoding = Field(description="as weights")
+    outputs: Encoding = Field(description="as weights; the next layer's activations")
+    pointer_bits: Annotated[int, Field(ge=8, le=64)] = Field(
+        description="offset stored per row of segments of a variable-size encoding"
+    )
+
+
+class Scratchpad(Part):
+    """Software-managed SRAM; no cache."""
+
+    capacity_bytes: Count = Field(description="bytes for operands, partial sums and outputs together")
+    word_bytes: Annotated[int, Field(ge=1, le=256)] = Field(description="bytes of one access")
+
+
+class Postprocessor(Part):
+    """Requantises, applies ReLU, pools, adds and compresses what the array drains."""
+
+    drain_elements_per_cycle: Count = Field(description="outputs taken from one broadcast domain in a cycle")
+    elements_per_cycle: Count = Field(description="input elements of pooling, addition, ... in a cycle")
+
+
+class Dram(Part):
+    """Bandwidth model: peak x efficiency, latency, whole bursts."""
+
+    model: Literal["bandwidth"] = Field(description="bandwidth: peak x efficiency + latency")
+    peak_gb_per_s: Rate = Field(description="10^9 bytes per second, all channels together")
+    efficiency_fraction: Annotated[float, Field(gt=0, le=1)] = Field(description="share of the peak reached")
+    latency_ns: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        description="from the end of a transfer's occupancy to its completion"
+    )
+    burst_bytes: Literal[1, 16, 32, 64, 128, 256] = Field(description="a contiguous run is rounded up to it")
+
+
+class Energy(Part):
+    """Which energy table prices the counts."""
+
+    table: Annotated[str, Field(min_length=1)] = Field(
+        description="a shipped table's name (45nm) or the path of a CSV file"
+    )
+    dram: Annotated[str, Field(min_length=1)] = Field(
+        description="the table's component that prices DRAM bits"
+    )
+
+
+class Accelerator(Part):
+    """A whole chip."""
+
+    schema_version: Literal[1] = Field(description="version of this file's keys")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
+    description: str = Field(default="", description="one sentence for people")
+    dataflow: Literal["inner_join"] = Field(description="the cycle law of the array")
+    clock_mhz: Rate = Field(description="the one clock")
+    pe_array: PeArray
+    encodings: Encodings
+    scratchpad: Scratchpad
+    postprocessor: Postprocessor
+    dram: Dram
+    energy: Energy
+
+    @model_validator(mode="after")
+    def _policies_have_masks(self) -> "Accelerator":
+        if self.pe_array.weight_policy == "skip" and self.encodings.weights == "dense":
+            raise ValueError("encodings.weights must be 'bitmask' where pe_array.weight_policy is 'skip'")
+        if self.pe_array.activation_policy == "skip" and self.encodings.activations == "dense":
+            raise ValueError(
+                "encodings.activations must be 'bitmask' where pe_array.activation_policy is 'skip'"
+            )
+        return self
+
+    @property
+    def dram_bytes_per_cycle(self) -> Fraction:
+        """Sustained DRAM bytes in one core cycle, exact."""
+        return units.bytes_per_cycle(self.dram.peak_gb_per_s, self.dram.efficiency_fraction, self.clock_mhz)
+
+    @property
+    def dram_latency_cycles(self) -> int:
+        """DRAM latency in core cycles, rounded up."""
+        return units.cycles_of_ns(self.dram.latency_ns, self.clock_mhz)
+
+    @property
+    def peak_tops(self) -> float:
+        """Two operations a lane and cycle, in 10^12 a second (zeros not counted as work saved)."""
+        return 2 * self.pe_array.multipliers * self.clock_mhz / 1e6

@@ -1,0 +1,95 @@
+"""The two tables that cross the house, and the names of their columns.
+
+`WORK` has one row per tile: what a tile fetches, computes and drains, and every counter of its
+inside. `TIMELINE` has one row per tile: when. Both are numpy structured arrays of int64; a bare
+plural is a count, `_cycles` a duration, `_cycle` an instant, `_lane_cycles` cycles of one lane.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Table: TypeAlias = npt.NDArray[np.void]
+
+# Where each lane-cycle of a tile goes; they add up to lanes x PEs x compute_cycles (docs/machine.md).
+TILE_CAUSES = (
+    "mac",
+    "zero_mac",
+    "gated",
+    "lane_idle",
+    "empty_step",
+    "queue_wait",
+    "send_wait",
+    "conflict",
+    "imbalance",
+    "unmapped",
+    "fill",
+    "drain_wait",
+)
+# Causes of cycles in which no tile computes.
+LAYER_CAUSES = ("fetch_wait", "postprocess")
+CAUSES = TILE_CAUSES + LAYER_CAUSES
+
+# What a dataflow counts inside a tile: kernel and reference agree on every one of these.
+COUNTERS = (
+    "compute_cycles",
+    "steps",
+    "outputs",
+    "dense_macs",
+    "done_macs",
+    "gated_macs",
+    "skipped_macs",
+    "effectual_macs",
+    "surplus_products",
+    "encoding_padding_macs",
+    "accumulator_updates",
+    "weight_operand_reads",
+    "activation_operand_reads",
+    "padding_operand_reads",
+    "mask_bits_read",
+    "weight_scratchpad_read_bytes",
+    "weight_scratchpad_reads",
+    "activation_scratchpad_read_bytes",
+    "activation_scratchpad_reads",
+    "weight_queue_write_bytes",
+    "activation_queue_write_bytes",
+    *(f"{cause}_lane_cycles" for cause in TILE_CAUSES),
+)
+
+# What the plan and the encodings say of a tile; `burst_waste` is rounding to whole DRAM bursts.
+TRAFFIC = (
+    "weight_fetch_bytes",
+    "activation_fetch_bytes",
+    "partial_sum_fetch_bytes",
+    "metadata_fetch_bytes",  # of the fetches above: masks and pointers
+    "fetch_burst_waste_bytes",
+    "output_drain_bytes",
+    "partial_sum_drain_bytes",
+    "metadata_drain_bytes",  # of the drains above
+    "drain_burst_waste_bytes",
+    "reserve_bytes",  # scratchpad bytes the tile's fetch reserves: operands and outputs it opens
+    "release_after_compute_bytes",  # operands whose last use this tile is
+    "release_after_drain_bytes",  # outputs that close with this tile
+    "partial_sum_read_bytes",  # scratchpad reads and writes of partial sums kept between C tiles
+    "partial_sum_write_bytes",
+    "output_write_bytes",  # encoded outputs written to the scratchpad
+)
+
+BOX = ("n0", "n1", "k0", "k1", "c0", "c1", "p0", "p1", "q0", "q1")
+
+WORK = np.dtype([(name, np.int64) for name in (*BOX, *COUNTERS, *TRAFFIC)])
+TIMELINE = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "reserved_cycle",
+            "fetch_start_cycle",
+            "fetch_end_cycle",
+            "compute_start_cycle",
+            "compute_end_cycle",
+            "drain_start_cycle",
+            "drain_end_cycle",
+        )
+    ]
+)
