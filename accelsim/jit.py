@@ -76,8 +76,8 @@ def popcount(word: int) -> int:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _ctpop(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+def _ctpop(typing_context: Any, word: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         function = builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(64)])
         return builder.call(function, arguments)
 
@@ -85,7 +85,7 @@ def _ctpop(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
 
 
 @overload(popcount, inline="always")  # type: ignore[untyped-decorator]
-def _popcount_overload(word: Any) -> Any:  # noqa: ARG001
+def _popcount_overload(word: Any) -> Any:
     def compiled(word: Any) -> Any:
         return _ctpop(word)
 
