@@ -1,0 +1,259 @@
+"""What came out of a run: per layer tables and counts, and the few ratios that reports print.
+
+Every ratio is defined here once, with numerator and denominator, and in docs/glossary.md. Results
+know no plots; `accelsim.plots` draws them.
+"""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from accelsim import units
+from accelsim.hardware import Accelerator
+from accelsim.network import Layer
+from accelsim.plan import Plan
+from accelsim.tables import CAUSES, COUNTERS, TRAFFIC, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCount:
+    """How often a component did something; `unit` is what is counted (mac, access, bit, byte, cycle)."""
+
+    component: str
+    action: str
+    count: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyRow:
+    """One row of the bill: count x pj_each = pj, with bounds and the source of the price."""
+
+    component: str
+    action: str
+    count: int
+    unit: str
+    pj_each: float
+    pj: float
+    low_pj: float
+    high_pj: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerResult:
+    """One layer (or postprocessor operation) of one input.
+
+    `totals` holds the sums of WORK's columns (tables.COUNTERS and tables.TRAFFIC), `lane_cycles` the
+    lane-cycles by cause over the whole duration: they add up to multipliers x cycles.
+    """
+
+    name: str
+    kind: str
+    input: int
+    cycles: int
+    dram_cycles: int  # channel occupancy if all traffic ran back to back
+    lane_cycles: dict[str, int]
+    totals: dict[str, int]
+    energy: tuple[EnergyRow, ...]
+    layer: Layer | None = None
+    plan: Plan | None = None
+    work: Table | None = None
+    timeline: Table | None = None
+    weight_density_fraction: float = math.nan
+    activation_density_fraction: float = math.nan
+    outputs_drawn: bool = False
+    outputs_checked: int = 0
+    outputs_checked_whole: bool = False
+
+    @property
+    def energy_pj(self) -> float:
+        """Sum of the bill."""
+        return math.fsum(row.pj for row in self.energy)
+
+    @property
+    def dram_read_bytes(self) -> int:
+        """Bytes read from DRAM, burst waste included."""
+        t = self.totals
+        return (
+            t["weight_fetch_bytes"]
+            + t["activation_fetch_bytes"]
+            + t["partial_sum_fetch_bytes"]
+            + t["fetch_burst_waste_bytes"]
+        )
+
+    @property
+    def dram_write_bytes(self) -> int:
+        """Bytes written to DRAM, burst waste included."""
+        t = self.totals
+        return t["output_drain_bytes"] + t["partial_sum_drain_bytes"] + t["drain_burst_waste_bytes"]
+
+    @property
+    def bound_by(self) -> str:
+        """`dram` if the DRAM channel alone needs longer than the array, `array` otherwise, `postprocessor`."""
+        if self.layer is None:
+            return "postprocessor"
+        return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"
+
+    def row(self, chip: Accelerator) -> dict[str, Any]:
+        """One row of layers.csv."""
+        lanes = chip.pe_array.multipliers * self.cycles
+        t = self.totals
+        return {
+            "input": self.input,
+            "layer": self.name,
+            "kind": self.kind,
+            "cycles": self.cycles,
+            "compute_cycles": t["compute_cycles"],
+            "dram_cycles": self.dram_cycles,
+            "bound_by": self.bound_by,
+            "utilisation_fraction": ratio(self.lane_cycles["mac"], lanes),
+            "weight_density_fraction": self.weight_density_fraction,
+            "activation_density_fraction": self.activation_density_fraction,
+            "dram_read_bytes": self.dram_read_bytes,
+            "dram_write_bytes": self.dram_write_bytes,
+            "energy_pj": self.energy_pj,
+            "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
+            "energy_high_pj": math.fsum(row.high_pj for row in self.energy),
+            "tiles": 0 if self.work is None else len(self.work),
+            "plan": "" if self.plan is None else plan_text(self.plan),
+            **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
+            **{name: t[name] for name in (*COUNTERS, *TRAFFIC) if not name.endswith("_lane_cycles")},
+            "outputs_drawn": self.outputs_drawn,
+            "outputs_checked": self.outputs_checked,
+            "outputs_checked_whole": self.outputs_checked_whole,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkResult:
+    """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order."""
+
+    chip: Accelerator
+    network: str
+    inputs: int
+    layer_results: tuple[LayerResult, ...]
+    not_modelled: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def layers(self) -> "pd.DataFrame":
+        """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
+        import pandas as pd
+
+        return pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+
+    @cached_property
+    def energy(self) -> "pd.DataFrame":
+        """One row per input, layer, component and action: count x pJ = energy."""
+        import pandas as pd
+
+        rows = [
+            {"input": r.input, "layer": r.name} | {k: getattr(row, k) for k in EnergyRow.__slots__}
+            for r in self.layer_results
+            for row in r.energy
+        ]
+        return pd.DataFrame(rows)
+
+    def total(self, counter: str) -> int:
+        """Sum of one of `totals` over all layers and inputs."""
+        return sum(r.totals[counter] for r in self.layer_results)
+
+    def lane_cycles(self) -> dict[str, int]:
+        """Lane-cycles by cause over all layers and inputs."""
+        return {cause: sum(r.lane_cycles[cause] for r in self.layer_results) for cause in CAUSES}
+
+    def cycles_by_input(self) -> list[int]:
+        """Network cycles of each input."""
+        cycles = [0] * self.inputs
+        for r in self.layer_results:
+            cycles[r.input] += r.cycles
+        return cycles
+
+    def energy_pj_by_input(self) -> list[float]:
+        """Energy in pJ of each input."""
+        return [
+            math.fsum(r.energy_pj for r in self.layer_results if r.input == i) for i in range(self.inputs)
+        ]
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of all inputs, one after the other."""
+        return sum(r.cycles for r in self.layer_results)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the report's table; ratios as docs/glossary.md defines them."""
+        cycles = self.cycles
+        seconds = units.milliseconds(cycles, self.chip.clock_mhz) / 1e3
+        macs, done = self.total("dense_macs"), self.total("effectual_macs")
+        array = [r for r in self.layer_results if r.layer is not None]
+        per_input = self.cycles_by_input()
+        pj = self.energy_pj_by_input()
+        return {
+            "chip": self.chip.name,
+            "network": self.network,
+            "inputs": self.inputs,
+            "cycles_mean": ratio(cycles, self.inputs),
+            "cycles_spread": spread(per_input),
+            "ms_per_inference": ratio(seconds * 1e3, self.inputs),
+            "inferences_per_s": ratio(self.inputs, seconds),
+            "effective_tops": ratio(2 * macs / 1e12, seconds),
+            "peak_tops": self.chip.peak_tops,
+            "dram_mb_per_inference": ratio(
+                sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results) / 1e6, self.inputs
+            ),
+            "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
+            "energy_uj_spread": spread(pj) / 1e6,
+            "energy_uj_low": math.fsum(x.low_pj for r in self.layer_results for x in r.energy)
+            / 1e6
+            / self.inputs,
+            "energy_uj_high": math.fsum(x.high_pj for r in self.layer_results for x in r.energy)
+            / 1e6
+            / self.inputs,
+            "utilisation_fraction": ratio(self.lane_cycles()["mac"], self.chip.pe_array.multipliers * cycles),
+            "bound_by": self.bound_by(),
+            "weight_density_fraction": weighted(array, "weight_density_fraction"),
+            "activation_density_fraction": weighted(array, "activation_density_fraction"),
+            "dense_macs": macs,
+            "effectual_macs": done,
+            "effectual_fraction": ratio(done, macs),
+            "speedup_limit": ratio(macs, done),
+        }
+
+    def bound_by(self) -> str:
+        """What most cycles are bound by, with the share of cycles: `array 71 %`."""
+        by: dict[str, int] = {}
+        for r in self.layer_results:
+            by[r.bound_by] = by.get(r.bound_by, 0) + r.cycles
+        most = max(by, key=lambda key: by[key])
+        return f"{most} {100 * ratio(by[most], self.cycles):.0f} %"
+
+
+def ratio(numerator: float, denominator: float) -> float:
+    """The quotient; nan where the denominator is 0."""
+    return numerator / denominator if denominator else math.nan
+
+
+def spread(values: list[int] | list[float]) -> float:
+    """Sample standard deviation; 0 for a single value."""
+    if len(values) < 2:
+        return 0.0
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def weighted(results: list[LayerResult], name: str) -> float:
+    """Mean of a layer fraction, weighted by dense MACs."""
+    macs = sum(r.totals["dense_macs"] for r in results)
+    return ratio(math.fsum(getattr(r, name) * r.totals["dense_macs"] for r in results), macs)
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan in one line: `N1 K64 P14 Q56 C256`, outermost loop first."""
+    sizes = plan.sizes()
+    text = " ".join(f"{letter}{sizes[letter]}" for letter in plan.order)
+    return text + (f" resident:{'+'.join(sorted(plan.resident))}" if plan.resident else "")
