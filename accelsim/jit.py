@@ -11,11 +11,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import platformdirs
 
-F = TypeVar("F", bound=Callable[..., Any])
 _KERNEL_FOLDERS = ("kernels", "dataflows", "datapath", "formats", "machine", "mapper", "compress", "trace")
 
 
@@ -65,7 +64,7 @@ from numba.extending import intrinsic, overload  # noqa: E402
 numba.config.reload_config()
 
 
-def kernel(function: F) -> F:
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile with numba: cached, without the GIL, with numpy's error model."""
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 

@@ -46,6 +46,8 @@ class LayerTrace:
         _expect(name, "activations", self.activations, layer.activation_shape, (np.int8, np.uint8))
         _expect(name, "weight_zero_points", self.weight_zero_points, (layer.filters,), (np.int32,))
         _expect(name, "weight_scales", self.weight_scales, (layer.filters,), (np.float32,))
+        _expect_zeros(name, "weight_zero_points", self.weight_zero_points, self.weights.dtype)
+        _expect_zeros(name, "activation_zero_point", self.activation_zero_point, self.activations.dtype)
         if self.bias is not None:
             _expect(name, "bias", self.bias, (layer.filters,), (np.int32,))
         if self.outputs is not None:
@@ -60,6 +62,13 @@ def _expect(layer: str, what: str, array: Any, shape: tuple[int, ...], dtypes: t
         )
     if array.shape != shape:
         raise TraceError(f"{layer}: {what} must have shape {shape}, not {array.shape}")
+
+
+def _expect_zeros(layer: str, what: str, zeros: npt.ArrayLike, dtype: np.dtype[Any]) -> None:
+    values, allowed = np.atleast_1d(np.asarray(zeros)), np.iinfo(dtype)
+    wrong = (values < allowed.min) | (values > allowed.max)
+    if wrong.any():
+        raise TraceError(f"{layer}: {what} must be a value of {dtype}, not {values[wrong][0]}")
 
 
 def from_arrays(
