@@ -1,0 +1,1 @@
+"""The checks of a run: outputs against plain numpy, books that must close."""
