@@ -13,8 +13,10 @@ from accelsim import units
 
 ZeroPolicy = Literal["compute", "gate", "skip"]
 Encoding = Literal["dense", "bitmask"]
-Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Upper bounds keep every product of sizes, cycles and rates inside int64.
+Count = Annotated[int, Field(ge=1, le=2**40)]
+Pes = Annotated[int, Field(ge=1, le=4096)]
+Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -26,17 +28,19 @@ class Part(BaseModel):
 class PeArray(Part):
     """The array of PEs and its broadcast queues (docs/dataflows/inner_join.md)."""
 
-    rows: Count = Field(description="PE rows; inner_join puts one filter on each")
-    columns: Count = Field(description="PE columns; inner_join puts one output position on each")
+    rows: Pes = Field(description="PE rows; inner_join puts one filter on each")
+    columns: Pes = Field(description="PE columns; inner_join puts one output position on each")
     lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
     weight_policy: ZeroPolicy = Field(description="what a zero weight does: compute, gate or skip")
     activation_policy: ZeroPolicy = Field(description="what a zero activation does: compute, gate or skip")
     chunk_elements: Literal[8, 16, 32, 64, 128, 256] = Field(description="channels of one step")
     queue_depth: Annotated[int, Field(ge=1, le=1024)] = Field(description="steps that wait in a PE's queue")
-    queue_latency_cycles: Annotated[int, Field(ge=1)] = Field(
+    queue_latency_cycles: Annotated[int, Field(ge=1, le=2**20)] = Field(
         description="from sending a step to its earliest start"
     )
-    pipeline_cycles: Annotated[int, Field(ge=0)] = Field(description="pipeline tail at the end of a tile")
+    pipeline_cycles: Annotated[int, Field(ge=0, le=2**20)] = Field(
+        description="pipeline tail at the end of a tile"
+    )
     lane_assignment: Literal["pooled", "fixed"] = Field(
         description="pooled: any lane takes any pair; fixed: channel i belongs to lane i mod lanes"
     )
@@ -95,8 +99,10 @@ class Dram(Part):
 
     model: Literal["bandwidth"] = Field(description="bandwidth: peak x efficiency + latency")
     peak_gb_per_s: Rate = Field(description="10^9 bytes per second, all channels together")
-    efficiency_fraction: Annotated[float, Field(gt=0, le=1)] = Field(description="share of the peak reached")
-    latency_ns: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+    efficiency_fraction: Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)] = Field(
+        description="share of the peak reached"
+    )
+    latency_ns: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = Field(
         description="from the end of a transfer's occupancy to its completion"
     )
     burst_bytes: Literal[1, 16, 32, 64, 128, 256] = Field(description="a contiguous run is rounded up to it")
@@ -110,6 +116,10 @@ class Energy(Part):
     )
     dram: Annotated[str, Field(min_length=1)] = Field(
         description="the table's component that prices DRAM bits"
+    )
+    sram: Annotated[str, Field(min_length=1)] = Field(
+        default="sram_lstp",
+        description="the table's component that prices the scratchpad; its cell type decides the leakage",
     )
 
 

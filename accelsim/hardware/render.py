@@ -1,0 +1,44 @@
+"""What a chip gives back: its hash, the schema of its file, and the file itself with comments."""
+
+import hashlib
+import json
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from accelsim.hardware.model import Accelerator
+
+
+def hardware_hash(chip: Accelerator) -> str:
+    """sha256 (64 hex digits) of all that decides a result: every key but `name` and `description`."""
+    values = chip.model_dump(mode="json", exclude={"name", "description"})
+    canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a chip's file, for editors."""
+    return Accelerator.model_json_schema()
+
+
+def to_yaml(chip: Accelerator) -> str:
+    """A file that `load_hardware` reads as the same chip, each key commented with what it means."""
+    return "\n".join([*_lines(chip, ""), ""])
+
+
+def _lines(part: BaseModel, indent: str) -> list[str]:
+    lines: list[str] = []
+    for key, field in type(part).model_fields.items():
+        value = getattr(part, key)
+        if isinstance(value, BaseModel):
+            lines += ["", f"{indent}{key}:", *_lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {_scalar(value)}  # {field.description}")
+    return lines
+
+
+def _scalar(value: str | int | float) -> str:
+    # PyYAML quotes the texts that would be read as something else, and ends a bare scalar with "...".
+    dumped = yaml.safe_dump(value, width=float("inf"), allow_unicode=True)
+    return dumped.removesuffix("\n...\n").rstrip("\n")
