@@ -5,7 +5,7 @@
     read_pj(size, width)  = reference * (size / reference size)^0.57  * (width / reference width)^0.56
     write_pj(size, width) = reference * (size / reference size)^0.465 * (width / reference width)^0.775
 
-The exponents are a least-squares fit in logarithms to 48 points of CACTI (through hwcomponents-cacti
+The exponents are fitted in logarithms to 48 points of CACTI (through hwcomponents-cacti
 1.0.40; 45 nm, cells itrs-lstp, 300 K) from 1 KiB to 2 MiB and 32 to 256 bits; the reference is a row of the
 energy table. A point lies between 0.668 and 1.492 times the fit for reads, 0.804 and 1.310 for writes: the
 rows' low and high. Leakage is linear in the size. The whole scratchpad is priced as one macro. A row at the

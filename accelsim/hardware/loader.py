@@ -64,7 +64,7 @@ def _override(source: Source, override: str) -> None:
     dotted, equals, text = override.partition("=")
     path: KeyPath = tuple(dotted.strip().split("."))
     if not equals or not all(path):
-        source.errors.append(((), f"{place}: must be key=value, as pe_array.rows=32"))
+        source.errors.append((None, f"{place}: must be key=value, as pe_array.rows=32"))
         return
     try:
         value = scalar(text)

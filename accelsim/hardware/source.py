@@ -23,13 +23,13 @@ class Source:
     """A chip's values as written, where each key stands, and what was wrong with the text.
 
     `places` maps a path of keys to `file.yaml:14` or `--set key=value`; `errors` holds
-    the paths that could not be read, each with its message.
+    messages, each with the path whose value could not be read (None where it is about no one value).
     """
 
     label: str
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, str] = field(default_factory=dict)
-    errors: list[tuple[KeyPath, str]] = field(default_factory=list)
+    errors: list[tuple[KeyPath | None, str]] = field(default_factory=list)
 
     def place(self, path: KeyPath) -> str:
         """Where the key at `path` stands; for a key that does not, where its nearest parent does."""
@@ -73,7 +73,7 @@ def scalar(text: str) -> Any:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.YAMLError:
-        raise ValueError("not a YAML value") from None
+        raise ValueError(f"must be a YAML value, not {text!r}") from None
     if node is None:
         return None
     if not isinstance(node, yaml.ScalarNode):
@@ -103,14 +103,14 @@ def _mapping(node: yaml.MappingNode, path: KeyPath, source: Source) -> dict[str,
     for key_node, value_node in node.value:
         place = f"{source.label}:{key_node.start_mark.line + 1}"
         if not isinstance(key_node, yaml.ScalarNode):
-            source.errors.append((path, f"{place}: a key must be one word, not {_kind(key_node)}"))
+            source.errors.append((None, f"{place}: a key must be one word, not {_kind(key_node)}"))
             continue
         key = str(key_node.value)
         where = (*path, key)
         dotted = ".".join(where)
         if key in values:
             source.errors.append(
-                (where, f"{place}: duplicate key '{dotted}', already given at {source.places[where]}")
+                (None, f"{place}: duplicate key '{dotted}', already given at {source.places[where]}")
             )
             continue
         source.places[where] = place
@@ -124,7 +124,7 @@ def _mapping(node: yaml.MappingNode, path: KeyPath, source: Source) -> dict[str,
         try:
             values[key] = _scalar_value(value_node)
         except ValueError as error:
-            source.errors.append((where, f"{place}: {dotted}: {error}"))
+            source.errors.append((where, f"{place}: {dotted} {error}"))
     return values
 
 
@@ -134,7 +134,7 @@ def _scalar_value(node: yaml.ScalarNode) -> Any:
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)
     except (ValueError, OverflowError, yaml.YAMLError) as error:
-        raise ValueError(f"not a YAML value: {node.value!r}") from error
+        raise ValueError(f"must be a YAML value, not {node.value!r}") from error
 
 
 def _kind(node: yaml.Node) -> str:

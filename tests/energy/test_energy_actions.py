@@ -1,0 +1,158 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from accelsim.energy import UNPRICED, action_counts
+from accelsim.errors import InputError
+from accelsim.hardware import Accelerator, load_hardware
+from accelsim.tables import COUNTERS, TRAFFIC
+
+pytestmark = pytest.mark.small
+
+Totals = Callable[..., dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def chip() -> Accelerator:
+    return load_hardware("both-skip-16x16")
+
+
+def counts_of(totals: dict[str, int], chip: Accelerator) -> dict[str, int]:
+    actions = action_counts(totals, chip)
+    counts = {f"{a.component} {a.action} {a.unit}": a.count for a in actions}
+    assert len(counts) == len(actions)
+    return counts
+
+
+def test_a_layer_worked_by_hand(totals: Totals, chip: Accelerator) -> None:
+    """7 done, 2 gated, 5 skipped pairs of 8 x 8 bits; 16-byte words, 32-bit accumulators."""
+    layer = totals(
+        cycles=100,
+        dense_macs=14,
+        done_macs=7,
+        gated_macs=2,
+        skipped_macs=5,
+        weight_operand_reads=7,
+        activation_operand_reads=4,
+        padding_operand_reads=3,
+        mask_bits_read=28,
+        accumulator_updates=3,
+        weight_scratchpad_read_bytes=20,
+        weight_scratchpad_reads=2,
+        activation_scratchpad_read_bytes=5,
+        activation_scratchpad_reads=1,
+        weight_queue_write_bytes=40,
+        activation_queue_write_bytes=10,
+        outputs=6,
+        weight_fetch_bytes=17,
+        activation_fetch_bytes=16,
+        partial_sum_fetch_bytes=24,
+        fetch_burst_waste_bytes=7,
+        output_drain_bytes=33,
+        partial_sum_drain_bytes=1,
+        drain_burst_waste_bytes=30,
+        partial_sum_read_bytes=15,
+        partial_sum_write_bytes=18,
+        output_write_bytes=6,
+    )
+    assert counts_of(layer, chip) == {
+        "mac done mac": 7,
+        "mac gated mac": 2,
+        "operand_register load bit": (7 + 4 + 3) * 8,
+        "operand_register hold bit": 2 * 2 * 8,
+        "mask test bit": 28,
+        "accumulator update bit": 3 * 32,
+        "queue read byte": 7 + 4,
+        "queue write byte": 50,
+        "wires trunk bit": 25 * 8,
+        "wires multicast bit": 50 * 8,
+        "scratchpad read access": 2 + 1 + 3 + 1 + 1,  # array, output drain, partial-sum drain, partial sums
+        "scratchpad write access": 2 + 1 + 2 + 2 + 1,  # three fetches, partial sums, outputs
+        "postprocessor drain element": 6,
+        "dram read bit": (17 + 16 + 24 + 7) * 8,
+        "dram write bit": (33 + 1 + 30) * 8,
+        "leakage scratchpad cycle": 100,
+        "leakage lanes cycle": 100,
+    }
+
+
+def test_gated_and_skipped_macs_are_told_apart(totals: Totals, chip: Accelerator) -> None:
+    assert counts_of(totals(skipped_macs=1000), chip) == {}
+    assert counts_of(totals(gated_macs=10), chip) == {"mac gated mac": 10, "operand_register hold bit": 160}
+    assert counts_of(totals(done_macs=10), chip) == {"mac done mac": 10}
+    assert counts_of(totals(surplus_products=10), chip) == {"mac surplus mac": 10}
+    assert counts_of(totals(mask_bits_read=10), chip) == {"mask test bit": 10}
+
+
+def test_operands_count_by_their_width(totals: Totals) -> None:
+    chip = load_hardware(
+        "dense-16x16",
+        ["pe_array.weight_bits=16", "pe_array.activation_bits=8", "pe_array.accumulator_bits=24"],
+    )
+    layer = totals(
+        weight_operand_reads=3,
+        activation_operand_reads=5,
+        padding_operand_reads=1,
+        gated_macs=1,
+        accumulator_updates=2,
+    )
+    counts = counts_of(layer, chip)
+    assert counts["operand_register load bit"] == 3 * 16 + 6 * 8
+    assert counts["operand_register hold bit"] == 16 + 8
+    assert counts["queue read byte"] == 3 * 2 + 5
+    assert counts["accumulator update bit"] == 48
+
+
+@pytest.mark.parametrize("column", [*COUNTERS, *TRAFFIC])
+def test_every_column_is_priced_or_listed_with_a_reason(
+    column: str, totals: Totals, chip: Accelerator
+) -> None:
+    busy = totals() | dict.fromkeys((*COUNTERS, *TRAFFIC, "cycles"), 1600)
+    changed = counts_of(busy | {column: 3200}, chip) != counts_of(busy, chip)
+    assert changed == (column not in UNPRICED)
+    assert len(UNPRICED.get(column, "a reason")) > 4
+
+
+def test_unpriced_names_only_real_columns() -> None:
+    assert set(UNPRICED) <= {*COUNTERS, *TRAFFIC}
+
+
+def test_an_operation_passes_the_scratchpad_in_and_out(chip: Accelerator) -> None:
+    operation = {"cycles": 9, "postprocessor_elements": 50, "dram_read_bytes": 50, "dram_write_bytes": 20}
+    expected = {
+        "scratchpad read access": 4 + 2,
+        "scratchpad write access": 4 + 2,
+        "postprocessor operation element": 50,
+        "dram read bit": 400,
+        "dram write bit": 160,
+        "leakage scratchpad cycle": 9,
+        "leakage lanes cycle": 9,
+    }
+    assert counts_of(operation, chip) == expected
+    # The same traffic told again in TRAFFIC's columns is not counted twice.
+    zeros = dict.fromkeys((*COUNTERS, *TRAFFIC), 0)
+    told_twice = zeros | operation | {"activation_fetch_bytes": 50, "output_drain_bytes": 20}
+    assert counts_of(told_twice, chip) == expected
+
+
+def test_totals_may_be_numpy_integers_and_counts_are_exact(totals: Totals, chip: Accelerator) -> None:
+    layer = totals(weight_fetch_bytes=2**61, cycles=2**62)
+    from_numpy = {name: np.int64(count) for name, count in layer.items()}
+    counts = counts_of(from_numpy, chip)  # type: ignore[arg-type]
+    assert counts == counts_of(layer, chip)
+    assert counts["dram read bit"] == 2**64
+    assert all(type(count) is int for count in counts.values())
+
+
+def test_wrong_totals_are_refused(totals: Totals, chip: Accelerator) -> None:
+    layer = totals()
+    del layer["done_macs"], layer["cycles"]
+    with pytest.raises(InputError, match=r"^totals: missing cycles, done_macs$"):
+        action_counts(layer, chip)
+    with pytest.raises(InputError, match=r"^totals: unknown done_mac$"):
+        action_counts(totals(done_mac=1), chip)
+    with pytest.raises(InputError, match=r"^totals: steps must not be negative, not -1$"):
+        action_counts(totals(steps=-1), chip)
+    with pytest.raises(InputError, match=r"^totals: missing dram_read_bytes, dram_write_bytes$"):
+        action_counts({"cycles": 1, "postprocessor_elements": 1}, chip)
