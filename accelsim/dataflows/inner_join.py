@@ -1,0 +1,223 @@
+"""`inner_join`: output-stationary PEs that match non-zero masks (docs/dataflows/inner_join.md).
+
+::
+
+    for each output set                       # filter block outer, position block inner
+      rows    <- up to `rows` filters of one group;  columns <- up to `columns` output positions
+      for r, s, channel chunk                 # one step: broadcast, match, multiply what policies keep
+
+All nine zero policies; SparTen, Cambricon-X, Cnvlutin and dense arrays are points of it. Masks are
+packed once per layer (`prepare`); tiles are independent and run on threads, joined in tile order.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows import _inner_join_tile as tile
+from accelsim.errors import PlanError
+from accelsim.hardware import Accelerator, PeArray
+from accelsim.kernels.masks import count_masks, pack_masks
+from accelsim.network import Layer
+from accelsim.tables import BOX, COUNTERS
+from accelsim.trace import LayerTrace
+
+Ints = npt.NDArray[np.int64]
+_POLICIES = {"compute": 0, "gate": 1, "skip": 2}
+_DOMAINS = {"array": 0, "column": 1, "row": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Masks of a layer in chunks: what depends on the tensors and the chunk alone."""
+
+    layer: Layer
+    chunk_elements: int
+    weight_masks: npt.NDArray[np.uint64]
+    weight_counts: Ints
+    activation_masks: npt.NDArray[np.uint64]
+    activation_counts: Ints
+
+
+def prepare(trace: LayerTrace, chunk_elements: int) -> Prepared:
+    """Pack the masks of a layer; tiles, plans and arrays of the same chunk share them."""
+    layer = trace.layer
+    k, r, s, c = layer.weight_shape
+    rows = np.ascontiguousarray(trace.weights).reshape(k * r * s, c)
+    masks = pack_masks(rows, np.repeat(trace.weight_zero_points, r * s), chunk_elements)
+    counts = count_masks(masks)
+    pixels = np.ascontiguousarray(trace.activations).reshape(-1, c)
+    zeros = np.full(len(pixels), trace.activation_zero_point, np.int32)
+    activation_masks = pack_masks(pixels, zeros, chunk_elements)
+    return Prepared(
+        layer,
+        chunk_elements,
+        masks.reshape(k, -1, masks.shape[2]),
+        counts.reshape(k, -1),
+        activation_masks,
+        count_masks(activation_masks),
+    )
+
+
+def tile_counters(
+    prepared: Prepared,
+    boxes: Ints,
+    chip: Accelerator,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Ints:
+    """Count every tile.
+
+    Parameters
+    ----------
+    boxes : int64 [tiles, 10], columns tables.BOX; c0 and c1 on chunk boundaries (or c1 = all channels)
+    threads : tiles that run at once; the result does not depend on it
+
+    Returns
+    -------
+    int64 [tiles, len(tables.COUNTERS)]
+
+    Raises
+    ------
+    PlanError
+        If a tile cuts a chunk.
+    """
+    layer, array = prepared.layer, chip.pe_array
+    cut = (boxes[:, 4] % array.chunk_elements != 0) | (
+        (boxes[:, 5] % array.chunk_elements != 0) & (boxes[:, 5] != layer.group_channels)
+    )
+    if cut.any():
+        row = boxes[int(np.argmax(cut))]
+        raise PlanError(
+            f"{layer.name}: a tile of channels {row[4]}..{row[5]} cuts a chunk of {array.chunk_elements}"
+        )
+    geometry, parameters = _geometry(layer), _parameters(chip)
+
+    def one(box: Ints) -> Ints:
+        sums: Ints = tile.count_tile(
+            box,
+            geometry,
+            layer.group_filters,
+            parameters,
+            prepared.weight_masks,
+            prepared.weight_counts,
+            prepared.activation_masks,
+            prepared.activation_counts,
+        )
+        if progress is not None:
+            progress(1)
+        return sums
+
+    if threads == 1 or len(boxes) == 1:
+        sums = [one(box) for box in boxes]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            sums = list(pool.map(one, boxes))
+    return _counters(np.array(sums, np.int64).reshape(len(boxes), tile.SUMS), array)
+
+
+def _geometry(layer: Layer) -> Ints:
+    return np.array(
+        [
+            layer.input_height,
+            layer.input_width,
+            *layer.stride,
+            layer.padding[0],
+            layer.padding[1],
+            *layer.dilation,
+            *layer.kernel,
+            layer.groups,
+        ],
+        np.int64,
+    )
+
+
+def _parameters(chip: Accelerator) -> Ints:
+    a = chip.pe_array
+    return np.array(
+        [
+            a.rows,
+            a.columns,
+            a.lanes,
+            a.chunk_elements,
+            a.queue_depth,
+            a.queue_latency_cycles,
+            a.pipeline_cycles,
+            a.array_feed_bytes_per_cycle,
+            chip.postprocessor.drain_elements_per_cycle,
+            _POLICIES[a.weight_policy],
+            _POLICIES[a.activation_policy],
+            a.lane_assignment == "fixed",
+            a.lane_sync == "set",
+            _DOMAINS[a.broadcast_domain],
+            a.weight_bits,
+            a.activation_bits,
+            chip.encodings.weights == "bitmask",
+            chip.encodings.activations == "bitmask",
+            chip.scratchpad.word_bytes,
+        ],
+        np.int64,
+    )
+
+
+def _counters(sums: Ints, array: PeArray) -> Ints:
+    """Counters from sums: the table of section 2 of the description, and the causes."""
+    every, nonzero_w, nonzero_a = sums[:, tile.ALL], sums[:, tile.NONZERO_W], sums[:, tile.NONZERO_A]
+    both = sums[:, tile.MATCHED]
+    weight, activation = array.weight_policy, array.activation_policy
+    kept = {(False, False): every, (True, False): nonzero_w, (False, True): nonzero_a, (True, True): both}
+    slots = kept[weight == "skip", activation == "skip"]
+    done = kept[weight != "compute", activation != "compute"]
+    if array.lane_sync == "set" or (array.lanes == 1 and "gate" in (weight, activation)):
+        updates = done  # each lane accumulates alone
+    else:
+        updates = sums[:, tile.UPDATES]
+    idle = sums[:, tile.LANE_IDLE]
+    if array.lane_sync == "step":
+        idle = array.lanes * sums[:, tile.WORK] - slots
+    masks = (weight != "compute") + (activation != "compute")
+    zero = np.zeros_like(every)
+    columns = {
+        "compute_cycles": sums[:, tile.CYCLES],
+        "steps": sums[:, tile.STEPS],
+        "outputs": sums[:, tile.OUTPUTS],
+        "dense_macs": every,
+        "done_macs": done,
+        "gated_macs": slots - done,
+        "skipped_macs": every - slots,
+        "effectual_macs": both,
+        "surplus_products": zero,
+        "encoding_padding_macs": zero,
+        "accumulator_updates": updates,
+        "weight_operand_reads": done,
+        "activation_operand_reads": done - sums[:, tile.PADDING_DONE],
+        "padding_operand_reads": sums[:, tile.PADDING_DONE],
+        "mask_bits_read": masks * every,
+        "weight_scratchpad_read_bytes": sums[:, tile.BYTES_W],
+        "weight_scratchpad_reads": sums[:, tile.READS_W],
+        "activation_scratchpad_read_bytes": sums[:, tile.BYTES_A],
+        "activation_scratchpad_reads": sums[:, tile.READS_A],
+        "weight_queue_write_bytes": sums[:, tile.QUEUE_W],
+        "activation_queue_write_bytes": sums[:, tile.QUEUE_A],
+        "mac_lane_cycles": both,
+        "zero_mac_lane_cycles": done - both,
+        "gated_lane_cycles": slots - done,
+        "lane_idle_lane_cycles": idle,
+        "empty_step_lane_cycles": sums[:, tile.EMPTY],
+        "queue_wait_lane_cycles": sums[:, tile.QUEUE_WAIT],
+        "send_wait_lane_cycles": sums[:, tile.SEND_WAIT],
+        "conflict_lane_cycles": zero,
+        "imbalance_lane_cycles": sums[:, tile.IMBALANCE],
+        "unmapped_lane_cycles": sums[:, tile.UNMAPPED],
+        "fill_lane_cycles": sums[:, tile.FILL],
+        "drain_wait_lane_cycles": sums[:, tile.DRAIN_WAIT],
+    }
+    return np.stack([columns[name] for name in COUNTERS], axis=1)
+
+
+def box_array(box: object) -> Ints:
+    """int64 [10] of a plan.Tile, in the order of tables.BOX."""
+    return np.array([getattr(box, name) for name in BOX], np.int64)

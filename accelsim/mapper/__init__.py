@@ -1,0 +1,1 @@
+"""The plan search: which tiles, in which order, from the actual encoded sizes."""

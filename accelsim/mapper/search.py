@@ -1,0 +1,189 @@
+"""The plan search: every tiling of a pruned grid, priced by the machine's own recurrence.
+
+Tile sizes are halvings of each loop (rounded to what the array and the encoding take whole); orders
+are the permutations of the loops that have more than one tile. Fetches and drains are exact bytes of
+the encoded tensors; compute cycles are those of sampled sets of this layer, scaled to the tile.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import permutations, product
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows import inner_join
+from accelsim.errors import PlanError
+from accelsim.hardware import Accelerator
+from accelsim.machine import _replay_kernel
+from accelsim.mapper.encoded import EncodedSizes
+from accelsim.mapper.traffic import check_fits, plan_traffic
+from accelsim.network import Layer
+from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes, whole
+from accelsim.tables import COUNTERS, TRAFFIC
+from accelsim.units import ceil_div
+
+Ints = npt.NDArray[np.int64]
+MOST_TILES = 2048
+_COLUMN = {name: i for i, name in enumerate(TRAFFIC)}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A plan and what it costs; ordered by cycles, then DRAM bytes, then tiles."""
+
+    cycles: int
+    dram_bytes: int
+    tiles: int
+    plan: Plan
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What the search minimises."""
+        return self.cycles, self.dram_bytes, self.tiles
+
+
+def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelerator) -> Price:
+    """The cheapest plan of the grid.
+
+    Raises
+    ------
+    PlanError
+        If no tiling fits; the message says how many bytes the smallest one lacks.
+    """
+    layer = prepared.layer
+    rate = step_cycles(prepared, chip)
+    best: Price | None = None
+    lacking: PlanError | None = None
+    for plan in candidates(layer, chip):
+        boxes = tile_boxes(plan, layer)
+        traffic, live = plan_traffic(plan, boxes, layer, chip, sizes)
+        if live.max() > chip.scratchpad.capacity_bytes:
+            try:
+                check_fits(live, boxes, layer, chip)
+            except PlanError as error:
+                lacking = error  # candidates come from large to small: the last lacks least
+            continue
+        found = priced(plan, boxes, traffic, estimated_cycles(boxes, layer, chip, rate), chip)
+        if best is None or found.key < best.key:
+            best = found
+    if best is None:
+        raise lacking or PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles")
+    return best
+
+
+def priced(plan: Plan, boxes: Ints, traffic: Ints, compute_cycles: Ints, chip: Accelerator) -> Price:
+    """Cycles of the recurrence and DRAM bytes of a plan with the given compute cycles per tile."""
+    fetch = traffic[:, [_COLUMN[n] for n in _FETCH]].sum(axis=1)
+    drain = traffic[:, [_COLUMN[n] for n in _DRAIN]].sum(axis=1)
+    rate = chip.dram_bytes_per_cycle
+    times, stuck = _replay_kernel.replay(
+        fetch,
+        drain,
+        *(np.ascontiguousarray(traffic[:, _COLUMN[name]]) for name in _RESERVATIONS),
+        compute_cycles,
+        chip.scratchpad.capacity_bytes,
+        rate.numerator,
+        rate.denominator,
+        chip.dram_latency_cycles,
+    )
+    cycles = int(max(times[:, 4].max(), times[:, 6].max())) if stuck < 0 else 1 << 62
+    return Price(cycles, int(fetch.sum() + drain.sum()), len(boxes), plan)
+
+
+_FETCH = (
+    "weight_fetch_bytes",
+    "activation_fetch_bytes",
+    "partial_sum_fetch_bytes",
+    "fetch_burst_waste_bytes",
+)
+_DRAIN = ("output_drain_bytes", "partial_sum_drain_bytes", "drain_burst_waste_bytes")
+_RESERVATIONS = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes")
+
+
+def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
+    """All plans of the grid with at most MOST_TILES tiles, larger tiles first."""
+    extents = loop_extents(layer)
+    array = chip.pe_array
+    sizes = {
+        "N": _halvings(extents["N"], 1),
+        "K": _filter_tiles(layer, array.rows),
+        "C": [extents["C"]] if layer.groups > 1 else _halvings(extents["C"], array.chunk_elements),
+        "P": _halvings(extents["P"], 1),
+        "Q": _halvings(extents["Q"], 1)[:3],
+    }
+    plans = []
+    for n, k, c, p, q in product(*(sizes[letter] for letter in LOOPS)):
+        chosen = dict(zip(LOOPS, (n, k, c, p, q), strict=True))
+        tiles = {letter: ceil_div(extents[letter], chosen[letter]) for letter in LOOPS}
+        if q < extents["Q"] and p > 1 or n > 1 and n < extents["N"] and p < extents["P"]:
+            continue  # rows are cut before columns, inputs before rows: fewer halos
+        if np.prod(list(tiles.values())) > MOST_TILES:
+            continue
+        base = replace(whole(layer), tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q)
+        plans += [replace(base, order=order) for order in _orders(tiles)]
+    return plans
+
+
+def _orders(tiles: dict[str, int]) -> list[str]:
+    """Orders of the loops with more than one tile; N, P, Q keep their order among themselves."""
+    plane = "".join(letter for letter in "NPQ" if tiles[letter] > 1)
+    parts = [part for part in (plane, *(letter for letter in "KC" if tiles[letter] > 1)) if part]
+    rest = "".join(letter for letter in LOOPS if tiles[letter] == 1)
+    return [rest + "".join(order) for order in permutations(parts)]
+
+
+def _halvings(extent: int, quantum: int) -> list[int]:
+    """The extent and its halvings, rounded up to the quantum: from large to small."""
+    found = [extent]
+    while found[-1] > quantum:
+        size = ceil_div(ceil_div(extent, 1 << len(found)), quantum) * quantum
+        if size < found[-1]:
+            found.append(size)
+        else:
+            break
+    return found
+
+
+def _filter_tiles(layer: Layer, rows: int) -> list[int]:
+    """Tiles of filters: whole, or halvings in whole PE rows; in groups, whole groups of whole blocks."""
+    block = 8 if layer.groups == 1 else layer.group_filters * 8 // np.gcd(layer.group_filters, 8)
+    quantum = int(ceil_div(rows, block) * block)
+    return _halvings(layer.filters, quantum)
+
+
+def step_cycles(prepared: inner_join.Prepared, chip: Accelerator) -> float:
+    """Mean cycles of one step of this layer's real tensors, from a sample of output sets."""
+    layer, array = prepared.layer, chip.pe_array
+    n, p, q, k = layer.output_shape
+    rows = min(p, max(1, ceil_div(4 * array.columns, q)))
+    top = (p - rows) // 2
+    filters = min(k, max(2 * array.rows, layer.group_filters if layer.group_filters < array.rows else 0))
+    boxes = np.array([[0, 1, 0, filters, 0, layer.group_channels, top, top + rows, 0, q]], np.int64)
+    if layer.group_filters < filters:
+        boxes[0, 3] = max(filters // layer.group_filters, 1) * layer.group_filters
+    counted = inner_join.tile_counters(prepared, boxes, chip)[0]
+    steps = max(int(counted[COUNTERS.index("steps")]), 1)
+    return float(counted[COUNTERS.index("compute_cycles")]) / steps
+
+
+def estimated_cycles(boxes: Ints, layer: Layer, chip: Accelerator, rate: float) -> Ints:
+    """Estimated compute cycles of each tile: its steps times the sampled cycles of a step."""
+    array = chip.pe_array
+    filters = boxes[:, 3] - boxes[:, 2]
+    per_block = min(array.rows, layer.group_filters)
+    blocks = -(-filters // per_block)
+    positions = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 7] - boxes[:, 6]) * (boxes[:, 9] - boxes[:, 8])
+    chunks = -(-(boxes[:, 5] - boxes[:, 4]) // array.chunk_elements)
+    steps = blocks * -(-positions // array.columns) * chunks * layer.kernel[0] * layer.kernel[1]
+    domains = {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain]
+    cycles: Ints = np.ceil(steps * rate * domains).astype(np.int64) + array.pipeline_cycles
+    return cycles
+
+
+def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:
+    """Boxes and traffic of a plan that a user fixed; raises PlanError if it cannot cut or does not fit."""
+    check(plan, layer, chip.pe_array.chunk_elements)
+    boxes = tile_boxes(plan, layer)
+    traffic, live = plan_traffic(plan, boxes, layer, chip, sizes)
+    check_fits(live, boxes, layer, chip)
+    return boxes, traffic

@@ -1,0 +1,118 @@
+"""The traffic of a plan: bytes of every tile from the actual encoded sizes.
+
+An operand whose tile does not change between consecutive tiles is not fetched again; a partial sum is
+spilled only if its output tile is left before its last C tile. Halos count with each tile that needs them.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import PlanError
+from accelsim.hardware import Accelerator
+from accelsim.mapper import _traffic_kernel
+from accelsim.mapper.encoded import EncodedSizes
+from accelsim.network import Layer
+from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
+
+Ints = npt.NDArray[np.int64]
+_BOX_LOOPS = "NKCPQ"  # order of tables.BOX
+PARTIAL_SUM_BYTES = 4
+OPERANDS = ("weights", "activations", "outputs")
+
+
+def plan_traffic(
+    plan: Plan, boxes: Ints, layer: Layer, chip: Accelerator, sizes: EncodedSizes
+) -> tuple[Ints, Ints]:
+    """Bytes of every tile.
+
+    Returns
+    -------
+    traffic : int64 [tiles, len(tables.TRAFFIC)]
+    live : int64 [tiles], scratchpad bytes a tile needs when all tiles before it are done
+
+    Raises
+    ------
+    PlanError
+        If a tile's filters do not start on a block of the outputs' table.
+    """
+    if plan.tile_k % sizes.output_block and plan.tile_k < layer.filters:
+        raise PlanError(
+            f"{layer.name}: tile_k must be all filters or a multiple of {sizes.output_block}, "
+            f"not {plan.tile_k}"
+        )
+    extents = loop_extents(layer)
+    uses = np.zeros((3, 5), np.uint8)
+    for i, operand in enumerate(OPERANDS):
+        letters = OPERAND_LOOPS[operand]
+        if operand == "activations" and layer.groups == 1:
+            letters = letters.replace("K", "")  # all filters of one group read the same channels
+        for letter in letters:
+            uses[i, _BOX_LOOPS.index(letter)] = 1
+    resident = np.array([operand in plan.resident for operand in OPERANDS], np.uint8)
+    traffic, live = _traffic_kernel.plan_traffic(
+        boxes,
+        uses,
+        np.array([extents[letter] for letter in LOOPS], np.int64),
+        resident,
+        layer_vector(layer, chip),
+        chip_vector(chip),
+        sizes.weights,
+        sizes.weight_masks,
+        sizes.activations,
+        sizes.activation_masks,
+        sizes.outputs,
+        sizes.output_block,
+        sizes.segment_of_channel,
+        sizes.used_rows,
+    )
+    return traffic, live
+
+
+def layer_vector(layer: Layer, chip: Accelerator) -> Ints:
+    """Geometry for the traffic kernel, in the order of its constants."""
+    return np.array(
+        [
+            *layer.kernel,
+            *layer.stride,
+            layer.padding[0],
+            layer.padding[1],
+            *layer.dilation,
+            layer.input_height,
+            layer.input_width,
+            layer.groups,
+            layer.group_filters,
+            layer.group_channels,
+            chip.pe_array.chunk_elements,
+            layer.channels,
+        ],
+        np.int64,
+    )
+
+
+def chip_vector(chip: Accelerator) -> Ints:
+    """What of the chip decides bytes, in the order of the traffic kernel's constants."""
+    pointer = (chip.encodings.pointer_bits + 7) // 8
+    e = chip.encodings
+    return np.array(
+        [
+            chip.dram.burst_bytes,
+            pointer if e.weights == "bitmask" else 0,
+            pointer if e.activations == "bitmask" else 0,
+            pointer if e.outputs == "bitmask" else 0,
+            chip.pe_array.activation_bits,
+            e.outputs == "bitmask",
+            PARTIAL_SUM_BYTES,
+        ],
+        np.int64,
+    )
+
+
+def check_fits(live: Ints, boxes: Ints, layer: Layer, chip: Accelerator) -> None:
+    """Raise PlanError if some tile needs more than the scratchpad holds; the message says how much more."""
+    capacity = chip.scratchpad.capacity_bytes
+    worst = int(np.argmax(live))
+    if live[worst] > capacity:
+        raise PlanError(
+            f"{layer.name}: tile {worst} {boxes[worst].tolist()} needs {live[worst]} bytes, "
+            f"{live[worst] - capacity} more than the scratchpad of {capacity}"
+        )

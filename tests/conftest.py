@@ -1,0 +1,9 @@
+"""Settings of all tests: hypothesis without deadlines (the first call of a kernel compiles it)."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("default", deadline=None, print_blob=True)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -1,0 +1,138 @@
+"""The SimPy machine and the recurrence over requests are one machine."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.errors import AuditError
+from accelsim.hardware import load_hardware
+from accelsim.machine import replay_layer, run_layer
+from accelsim.tables import TIMELINE, WORK
+
+
+def chip(rate="12.8", latency="100", capacity=1000):
+    return load_hardware(
+        "dense-16x16",
+        [
+            f"dram.peak_gb_per_s={rate}",
+            "dram.efficiency_fraction=1",
+            f"dram.latency_ns={latency}",
+            f"scratchpad.capacity_bytes={capacity}",
+        ],
+    )
+
+
+def work_of(rows):
+    """Rows of (operand bytes, kept with the next tile?, output bytes, closes outputs?, cycles)."""
+    work = np.zeros(len(rows), WORK)
+    kept = held = 0
+    for row, (operand, keeps, output, closes, cycles) in zip(work, rows, strict=True):
+        row["weight_fetch_bytes"] = operand
+        row["reserve_bytes"] = operand + (output if held == 0 else 0)
+        held = held or output
+        row["release_after_compute_bytes"] = 0 if keeps else operand + kept
+        kept = operand + kept if keeps else 0
+        if closes:
+            row["release_after_drain_bytes"] = held
+            row["output_drain_bytes"] = output
+            held = 0
+        row["compute_cycles"] = cycles
+    last = work[-1]
+    last["release_after_compute_bytes"] += kept
+    last["release_after_drain_bytes"] += held
+    return work
+
+
+rows = st.lists(
+    st.tuples(st.integers(0, 300), st.booleans(), st.integers(0, 200), st.booleans(), st.integers(0, 60)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.small
+@given(rows, st.sampled_from(["0.7", "1", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]))
+def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, latency):
+    work = work_of(drawn)
+    machine = chip(rate, latency, 1200)
+    try:
+        expected = replay_layer(work, machine)
+    except AuditError:
+        with pytest.raises(AuditError, match="deadlock"):
+            run_layer(work, machine)
+        return
+    timeline = run_layer(work, machine)
+    for name in TIMELINE.names:
+        assert timeline[name].tolist() == expected[name].tolist(), name
+
+
+@pytest.mark.small
+@given(rows)
+def test_without_contention_it_is_double_buffering(drawn):
+    """A huge rate: fetches take the latency alone, so tile t starts at max(latency, end of t-1)."""
+    work = work_of(drawn)
+    machine = chip("1000000000", "5", 10**7)
+    timeline = run_layer(work, machine)
+    end = 0
+    for row, times in zip(work, timeline, strict=True):
+        fetched = 6 if row["weight_fetch_bytes"] and not end else 0
+        assert times["compute_start_cycle"] >= end
+        assert times["compute_start_cycle"] <= max(end, 5 + 1, fetched)
+        end = times["compute_start_cycle"] + row["compute_cycles"]
+        assert times["compute_end_cycle"] == end
+
+
+@pytest.mark.small
+def test_two_tiles_by_hand():
+    """1 byte a cycle, latency 10, room for both tiles and their outputs.
+
+    ::
+
+        DMA    |0 .. 100|100 .. 200|         data at 110 and 210
+        array             |110 ...... 310|310 .. 360|
+        drain                            |310..330|360..380|   seen at 340 and 390
+    """
+    work = work_of([(100, False, 20, True, 200), (100, False, 20, True, 50)])
+    times = run_layer(work, chip("1", "10", 1000))
+    assert times["reserved_cycle"].tolist() == [0, 100]
+    assert times["fetch_end_cycle"].tolist() == [110, 210]
+    assert times["compute_start_cycle"].tolist() == [110, 310]
+    assert times["compute_end_cycle"].tolist() == [310, 360]
+    assert times["drain_start_cycle"].tolist() == [310, 360]
+    assert times["drain_end_cycle"].tolist() == [340, 390]
+
+
+@pytest.mark.small
+def test_a_full_scratchpad_delays_the_next_fetch():
+    """As above with room for one tile: the second waits for the first's operands, then for its outputs.
+
+    130 bytes are reserved; the 105 that tile 1 wants are free once its drain is seen at 350 (100 at 310).
+    """
+    work = work_of([(100, False, 30, True, 200), (100, False, 5, True, 50)])
+    times = run_layer(work, chip("1", "10", 130))
+    assert times["reserved_cycle"].tolist() == [0, 350]
+
+
+@pytest.mark.small
+def test_many_small_transfers_take_the_ceiling_of_their_sum():
+    """30 transfers of 1 byte at 3.3 bytes a cycle: 10 cycles of occupancy, not 30."""
+    work = work_of([(1, False, 0, True, 0)] * 30)
+    times = run_layer(work, chip("3.3", "0"))
+    assert times["fetch_end_cycle"].max() == 10
+
+
+@pytest.mark.small
+@given(rows)
+def test_cycles_cover_compute_and_traffic(drawn):
+    work = work_of(drawn)
+    times = run_layer(work, chip("1", "3", 10**6))
+    end = max(times["compute_end_cycle"].max(), times["drain_end_cycle"].max())
+    assert end >= work["compute_cycles"].sum()
+    assert end >= work["weight_fetch_bytes"].sum() + work["output_drain_bytes"].sum()
+
+
+@pytest.mark.small
+def test_a_tile_that_never_fits_is_a_deadlock_not_a_small_number():
+    with pytest.raises(AuditError, match="tile 0 waits for 150 bytes"):
+        run_layer(work_of([(100, False, 50, True, 1)]), chip(capacity=120))
