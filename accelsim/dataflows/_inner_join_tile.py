@@ -82,7 +82,7 @@ SUMS = 24
 
 
 @kernel
-def chunk_bytes(elements, nonzero, bits, bitmask, policy):  # type: ignore[no-untyped-def]
+def chunk_bytes(elements, nonzero, bits, bitmask, policy):
     """(scratchpad, queue) bytes of one chunk; section 4 of the description."""
     mask = (elements + 7) // 8
     dense = (elements * bits + 7) // 8
@@ -95,7 +95,7 @@ def chunk_bytes(elements, nonzero, bits, bitmask, policy):  # type: ignore[no-un
 
 
 @kernel
-def load_rows(rows, first_filter, step, receivers, elements, p, masks, counts, row_masks, row_counts, sums):  # type: ignore[no-untyped-def]
+def load_rows(rows, first_filter, step, receivers, elements, p, masks, counts, row_masks, row_counts, sums):
     """Gather the weight chunks of one step; returns (scratchpad bytes, non-zero weights)."""
     total = np.int64(0)
     nonzero = np.int64(0)
@@ -129,7 +129,7 @@ def load_columns(
     column_masks,
     column_counts,
     sums,
-):  # type: ignore[no-untyped-def]
+):
     """Gather the activation chunks of one step; returns (scratchpad bytes, non-zero ones, padding taps)."""
     total = np.int64(0)
     nonzero = np.int64(0)
@@ -171,7 +171,7 @@ def lane_work(
     lane_slots,
     active,
     sums,
-):  # type: ignore[no-untyped-def]
+):
     """Work of every consumer of one step, and the idle and empty lane-cycles inside it."""
     lanes = p[LANES]
     skips_w = p[POLICY_W] == SKIP
@@ -209,7 +209,7 @@ def lane_work(
 
 
 @kernel
-def enter_set(rows, columns, per_pe, index, floor, end, last_set, sums):  # type: ignore[no-untyped-def]
+def enter_set(rows, columns, per_pe, index, floor, end, last_set, sums):
     """Waits before a set's first step that are no queue waits: fill before the first set, unmapped sets."""
     for i in range(rows):
         for j in range(columns):
@@ -225,7 +225,7 @@ def enter_set(rows, columns, per_pe, index, floor, end, last_set, sums):  # type
 
 
 @kernel
-def leave_set(rows, columns, per_pe, index, end, last_set, sums):  # type: ignore[no-untyped-def]
+def leave_set(rows, columns, per_pe, index, end, last_set, sums):
     """Join the lanes of each PE at the end of a set; returns the set's last end."""
     latest = np.int64(0)
     for i in range(rows):
@@ -264,7 +264,7 @@ def run_set(
     end,
     last_set,
     sums,
-):  # type: ignore[no-untyped-def]
+):
     """All steps of one output set on the mapped PEs of one domain, and the drain of its accumulators."""
     row_masks, column_masks, row_counts, column_counts, matched, slots, work, lane_slots, active = buffers
     chunk = p[CHUNK]
@@ -327,7 +327,7 @@ def run_domain(
     end,
     last_set,
     sums,
-):  # type: ignore[no-untyped-def]
+):
     """The stream of one broadcast domain: PEs [row0, row0 + rows) x [column0, column0 + columns).
 
     Returns
@@ -378,7 +378,7 @@ def run_domain(
 
 
 @kernel
-def count_tile(box, geometry, group_filters, p, w_masks, w_counts, a_masks, a_counts):  # type: ignore[no-untyped-def]
+def count_tile(box, geometry, group_filters, p, w_masks, w_counts, a_masks, a_counts):
     """All sums of one tile.
 
     Parameters

@@ -11,7 +11,7 @@ from accelsim.kernels.windows import fill_pixels
 
 
 @kernel
-def multiply_window(weights, weight_masks, activations, activation_masks, window):  # type: ignore[no-untyped-def]
+def multiply_window(weights, weight_masks, activations, activation_masks, window):
     """Sum of the products of one window.
 
     Parameters
@@ -42,7 +42,7 @@ def multiply_window(weights, weight_masks, activations, activation_masks, window
 
 
 @kernel
-def accumulate_rows(  # type: ignore[no-untyped-def]
+def accumulate_rows(
     first,
     last,
     geometry,
@@ -85,7 +85,7 @@ def accumulate_rows(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def accumulate_samples(weights, weight_masks, activations, activation_masks, sums):  # type: ignore[no-untyped-def]
+def accumulate_samples(weights, weight_masks, activations, activation_masks, sums):
     """One sum for each row of gathered operands; `sums` int64 [M] is written."""
     taps = weights.shape[1]
     window = np.empty(taps, np.int64)
@@ -102,7 +102,7 @@ def accumulate_samples(weights, weight_masks, activations, activation_masks, sum
 
 
 @kernel
-def fill_some_pixels(geometry, box, positions, pixels):  # type: ignore[no-untyped-def]
+def fill_some_pixels(geometry, box, positions, pixels):
     """`fill_pixels` for flattened positions that do not follow each other."""
     for index in range(positions.size):
         fill_pixels(geometry, box, positions[index], 1, pixels[:, index : index + 1])

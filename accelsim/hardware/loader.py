@@ -139,7 +139,7 @@ def _must(detail: ErrorDetails) -> str:
         case "int_type" | "int_from_float" | "int_parsing":
             return "must be an integer"
         case "float_type":
-            return "must be a number"
+            return f"must be a number{_hint(detail['input'])}"
         case "finite_number":
             return "must be a finite number"
         case "string_type":
@@ -151,6 +151,14 @@ def _must(detail: ErrorDetails) -> str:
         case "model_type" | "model_attributes_type" | "dict_type":
             return "must be a mapping of keys"
     return detail["msg"]
+
+
+def _hint(value: Any) -> str:
+    # YAML 1.1 reads 1e3 as text.
+    try:
+        return f" (as {float(value)!r})" if isinstance(value, str) else ""
+    except ValueError:
+        return ""
 
 
 def _given(value: Any) -> str:

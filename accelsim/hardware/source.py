@@ -4,6 +4,7 @@ Only what a chip needs is read: mappings of scalars. Anchors, aliases, tags, seq
 nesting and files over 1 MB are refused, so that a file from a stranger is data and nothing else.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,8 @@ MAX_DEPTH = 8
 
 KeyPath = tuple[str, ...]
 _SCALAR_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null")}
+
+_DECIMAL = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.(inf|nan)", re.I)
 
 
 @dataclass(slots=True)
@@ -131,6 +134,9 @@ def _mapping(node: yaml.MappingNode, path: KeyPath, source: Source) -> dict[str,
 def _scalar_value(node: yaml.ScalarNode) -> Any:
     if node.tag not in _SCALAR_TAGS:
         raise ValueError(f"must be a number or text, not {node.value!r} of YAML type {node.tag}")
+    # YAML 1.1 would read 010 as 8, 1:30 as 90 and 1_0 as 10.
+    if node.tag.endswith((":int", ":float")) and not _DECIMAL.fullmatch(node.value):
+        raise ValueError(f"must be written as a decimal number, not {node.value!r}")
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)
     except (ValueError, OverflowError, yaml.YAMLError) as error:

@@ -10,7 +10,7 @@ Counts = npt.NDArray[np.int64]
 
 
 @kernel
-def pack_masks(values, zero_points, chunk_elements):  # type: ignore[no-untyped-def]
+def pack_masks(values, zero_points, chunk_elements):
     """Mask bit i of chunk c = element c * chunk_elements + i differs from its row's zero point.
 
     Parameters
@@ -43,7 +43,7 @@ def pack_masks(values, zero_points, chunk_elements):  # type: ignore[no-untyped-
 
 
 @kernel
-def count_masks(masks):  # type: ignore[no-untyped-def]
+def count_masks(masks):
     """Non-zero elements of each chunk: int64 [rows, chunks] from uint64 [rows, chunks, words]."""
     rows, chunks, words = masks.shape
     counts = np.zeros((rows, chunks), np.int64)

@@ -12,7 +12,7 @@ COMPUTE, GATE, SKIP = range(3)
 
 
 @kernel
-def match(rows, columns, row_masks, column_masks, matched):  # type: ignore[no-untyped-def]
+def match(rows, columns, row_masks, column_masks, matched):
     """Pairs with both operands non-zero on each PE.
 
     Parameters
@@ -45,7 +45,7 @@ def match(rows, columns, row_masks, column_masks, matched):  # type: ignore[no-u
 @kernel
 def fill_slots(
     rows, columns, elements, skips_weight, skips_activation, row_counts, column_counts, matched, slots
-):  # type: ignore[no-untyped-def]
+):
     """Slots of each PE: all elements, non-zero weights, non-zero activations, or matched pairs."""
     for i in range(rows):
         if skips_weight and skips_activation:
@@ -63,7 +63,7 @@ def fill_slots(
 
 
 @kernel
-def pooled_work(rows, columns, lanes, slots, work):  # type: ignore[no-untyped-def]
+def pooled_work(rows, columns, lanes, slots, work):
     """Cycles of pooled lanes: work = max(ceil(slots / lanes), 1).
 
     Returns
@@ -85,7 +85,7 @@ def pooled_work(rows, columns, lanes, slots, work):  # type: ignore[no-untyped-d
 
 
 @kernel
-def pair_masks(mask_w, mask_a, real, policy_w, policy_a):  # type: ignore[no-untyped-def]
+def pair_masks(mask_w, mask_a, real, policy_w, policy_a):
     """(slot, done) masks of one word: which pairs take a lane, and which of them multiply."""
     slot = real
     if policy_w == SKIP:
@@ -101,7 +101,7 @@ def pair_masks(mask_w, mask_a, real, policy_w, policy_a):  # type: ignore[no-unt
 
 
 @kernel
-def real_mask(elements, word):  # type: ignore[no-untyped-def]
+def real_mask(elements, word):
     """Mask of the elements that exist in one word of a chunk of `elements`."""
     left = elements - 64 * word
     if left >= 64:
@@ -112,7 +112,7 @@ def real_mask(elements, word):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def pooled_updates(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a):  # type: ignore[no-untyped-def]
+def pooled_updates(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a):
     """Cycles of one PE's step in which at least one pooled lane multiplies (slots that gate exist)."""
     updates = np.int64(0)
     index = np.int64(0)
@@ -131,7 +131,7 @@ def pooled_updates(i, j, lanes, elements, row_masks, column_masks, policy_w, pol
 
 
 @kernel
-def fixed_lanes(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a, lane_slots, active):  # type: ignore[no-untyped-def]
+def fixed_lanes(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a, lane_slots, active):
     """Slots of each fixed lane of one PE, and the cycles in which at least one of them multiplies.
 
     Element e of the chunk belongs to lane e mod lanes; each lane takes its slots from cycle 0 on.

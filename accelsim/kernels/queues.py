@@ -14,7 +14,7 @@ STATE_SIZE = 8
 
 
 @kernel
-def send(state, started, send_cycles, first_of_set):  # type: ignore[no-untyped-def]
+def send(state, started, send_cycles, first_of_set):
     """Advance `state` to the next step's sending instant.
 
     Parameters
@@ -43,7 +43,7 @@ def send(state, started, send_cycles, first_of_set):  # type: ignore[no-untyped-
 
 
 @kernel
-def run_step(state, started, end, work, rows, columns, latency):  # type: ignore[no-untyped-def]
+def run_step(state, started, end, work, rows, columns, latency):
     """Start and end the step just sent on consumers [rows, columns]; waits go to `state`.
 
     Parameters
@@ -72,7 +72,7 @@ def run_step(state, started, end, work, rows, columns, latency):  # type: ignore
 
 
 @kernel
-def drain(state, last_end, cycles):  # type: ignore[no-untyped-def]
+def drain(state, last_end, cycles):
     """Close a set: its accumulators drain for `cycles` after its last end and after the set before."""
     state[DRAIN_BEFORE] = state[DRAIN_LAST]
     state[DRAIN_LAST] = max(state[DRAIN_LAST], last_end) + cycles

@@ -9,7 +9,7 @@ HEIGHT, WIDTH, STRIDE_H, STRIDE_W, PAD_TOP, PAD_LEFT, DILATION_H, DILATION_W, KE
 
 
 @kernel
-def fill_pixels(geometry, box, first_position, columns, pixels):  # type: ignore[no-untyped-def]
+def fill_pixels(geometry, box, first_position, columns, pixels):
     """Input pixel (n*H + h)*W + w of each tap and position, or -1 for a padding tap.
 
     Parameters

@@ -19,7 +19,7 @@ def replay(
     rate_bytes,
     rate_cycles,
     latency,
-):  # type: ignore[no-untyped-def]
+):
     """Times of every tile.
 
     Parameters

@@ -86,7 +86,7 @@ class Dram:
         decision._ok, decision._value = True, None
         assert decision.callbacks is not None
         decision.callbacks.append(self._decide)
-        self.env.schedule(decision, priority=_AFTER_ALL_OTHERS)  # type: ignore[arg-type]
+        self.env.schedule(decision, priority=_AFTER_ALL_OTHERS)
 
     def _decide(self, _: simpy.Event) -> None:
         self._deciding = False

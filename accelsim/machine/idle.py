@@ -1,5 +1,7 @@
 """What a TIMELINE says about the cycles in which no tile computes, and whether it can be true."""
 
+from typing import Any
+
 import numpy as np
 
 from accelsim.errors import AuditError
@@ -14,7 +16,7 @@ def layer_cycles(timeline: Table) -> int:
 
 
 def idle_cycles(work: Table, timeline: Table, chip: Accelerator) -> dict[str, int]:
-    """Cycles outside every tile's compute by cause: `drain_wait` and `fetch_wait` (docs/machine.md, part 3)."""
+    """Cycles outside every tile's compute by cause: drain_wait and fetch_wait (docs/machine.md, part 3)."""
     computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
     gaps = timeline["compute_start_cycle"] - computed
     occupied = np.where(
@@ -53,7 +55,7 @@ def check_timeline(work: Table, timeline: Table, chip: Accelerator) -> None:
     _balance(work, timeline, chip)
 
 
-def _ordered(what: str, before: Table, after: Table) -> None:
+def _ordered(what: str, before: Any, after: Any) -> None:
     if len(before) and (before > after).any():
         t = int(np.argmax(before > after))
         raise AuditError(f"tile {t}: {what}: {before[t]} > {after[t]}")

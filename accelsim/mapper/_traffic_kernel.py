@@ -33,7 +33,7 @@ BURST, POINTER_BYTES_W, POINTER_BYTES_A, POINTER_BYTES_O, OUTPUT_BITS, OUTPUT_BI
 
 
 @kernel
-def area(prefix, n, h0, h1, w0, w1, s0, s1):  # type: ignore[no-untyped-def]
+def area(prefix, n, h0, h1, w0, w1, s0, s1):
     """Sum of prefix [N, H+1, W+1, S+1] over a box of one n."""
     high = prefix[n, h1, w1, s1] - prefix[n, h0, w1, s1] - prefix[n, h1, w0, s1] + prefix[n, h0, w0, s1]
     low = prefix[n, h1, w1, s0] - prefix[n, h0, w1, s0] - prefix[n, h1, w0, s0] + prefix[n, h0, w0, s0]
@@ -41,13 +41,13 @@ def area(prefix, n, h0, h1, w0, w1, s0, s1):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def burst_waste(run_bytes, burst):  # type: ignore[no-untyped-def]
+def burst_waste(run_bytes, burst):
     """Bytes added to round a contiguous run up to whole bursts."""
     return -run_bytes % burst
 
 
 @kernel
-def weight_bytes(box, layer, chip, sizes, masks, segments):  # type: ignore[no-untyped-def]
+def weight_bytes(box, layer, chip, sizes, masks, segments):
     """(bytes, metadata bytes, burst waste): one packed run, and one run of pointers."""
     s0 = box[4] // layer[CHUNK]
     s1 = segments if box[5] == layer[GROUP_CHANNELS] else box[5] // layer[CHUNK]
@@ -60,7 +60,7 @@ def weight_bytes(box, layer, chip, sizes, masks, segments):  # type: ignore[no-u
 
 
 @kernel
-def activation_bytes(box, layer, chip, sizes, masks, segment_of, used):  # type: ignore[no-untyped-def]
+def activation_bytes(box, layer, chip, sizes, masks, segment_of, used):
     """(bytes, metadata bytes, burst waste): one run per input row, rows joined where they touch."""
     h0 = max(box[6] * layer[STRIDE_H] - layer[PAD_TOP], 0)
     h1 = (box[7] - 1) * layer[STRIDE_H] - layer[PAD_TOP] + (layer[KERNEL_H] - 1) * layer[DILATION_H] + 1
@@ -97,7 +97,7 @@ def activation_bytes(box, layer, chip, sizes, masks, segment_of, used):  # type:
 
 
 @kernel
-def output_masks(filters, layer, chip):  # type: ignore[no-untyped-def]
+def output_masks(filters, layer, chip):
     """Mask bytes of one output pixel of a tile of `filters`, cut in chunks."""
     if not chip[OUTPUT_BITMASK]:
         return np.int64(0)
@@ -106,7 +106,7 @@ def output_masks(filters, layer, chip):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def output_bytes(box, layer, chip, nonzero, block, width):  # type: ignore[no-untyped-def]
+def output_bytes(box, layer, chip, nonzero, block, width):
     """(bytes, metadata bytes, burst waste) of the encoded outputs of a tile: one run per output row."""
     filters = box[3] - box[2]
     columns = box[9] - box[8]
@@ -136,7 +136,7 @@ def output_bytes(box, layer, chip, nonzero, block, width):  # type: ignore[no-un
 
 
 @kernel
-def same_tile(a, b, uses):  # type: ignore[no-untyped-def]
+def same_tile(a, b, uses):
     """Whether two boxes have the same tile of an operand that uses the loops flagged (n, k, c, p, q)."""
     same = True
     for loop in range(5):
@@ -145,7 +145,7 @@ def same_tile(a, b, uses):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def reuse(boxes, uses, extents, resident, opens, closes):  # type: ignore[no-untyped-def]
+def reuse(boxes, uses, extents, resident, opens, closes):
     """Where an operand's tile is opened and closed.
 
     Without `resident`: at the ends of each run of consecutive tiles that share it. With it: at the
@@ -183,7 +183,7 @@ def plan_traffic(
     block,
     segment_of,
     used,
-):  # type: ignore[no-untyped-def]
+):
     """Bytes of every tile.
 
     Parameters
@@ -232,7 +232,7 @@ def plan_traffic(
 
 
 @kernel
-def output_traffic(box, row, opened, closed, extents, layer, chip, nonzero, block):  # type: ignore[no-untyped-def]
+def output_traffic(box, row, opened, closed, extents, layer, chip, nonzero, block):
     """Outputs and partial sums of one tile, into its row of tables.TRAFFIC."""
     pixels = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
     count = pixels * (box[3] - box[2])

@@ -42,7 +42,7 @@ class EncodedSizes:
 
 
 @kernel
-def _segment_bytes(values, zero_points, starts, bits, bitmask):  # type: ignore[no-untyped-def]
+def _segment_bytes(values, zero_points, starts, bits, bitmask):
     """(bytes, mask bytes) of each segment of each row: int64 [rows, segments] twice."""
     rows = values.shape[0]
     segments = starts.size - 1

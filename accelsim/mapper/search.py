@@ -115,7 +115,7 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
     for n, k, c, p, q in product(*(sizes[letter] for letter in LOOPS)):
         chosen = dict(zip(LOOPS, (n, k, c, p, q), strict=True))
         tiles = {letter: ceil_div(extents[letter], chosen[letter]) for letter in LOOPS}
-        if q < extents["Q"] and p > 1 or n > 1 and n < extents["N"] and p < extents["P"]:
+        if (q < extents["Q"] and p > 1) or (1 < n < extents["N"] and p < extents["P"]):
             continue  # rows are cut before columns, inputs before rows: fewer halos
         if np.prod(list(tiles.values())) > MOST_TILES:
             continue
@@ -154,7 +154,7 @@ def _filter_tiles(layer: Layer, rows: int) -> list[int]:
 def step_cycles(prepared: inner_join.Prepared, chip: Accelerator) -> float:
     """Mean cycles of one step of this layer's real tensors, from a sample of output sets."""
     layer, array = prepared.layer, chip.pe_array
-    n, p, q, k = layer.output_shape
+    _, p, q, k = layer.output_shape
     rows = min(p, max(1, ceil_div(4 * array.columns, q)))
     top = (p - rows) // 2
     filters = min(k, max(2 * array.rows, layer.group_filters if layer.group_filters < array.rows else 0))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _traffic_kernel
-from accelsim.mapper.encoded import EncodedSizes
+from accelsim.mapper.encoded import EncodedSizes, segment_starts
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
 
@@ -116,3 +116,27 @@ def check_fits(live: Ints, boxes: Ints, layer: Layer, chip: Accelerator) -> None
             f"{layer.name}: tile {worst} {boxes[worst].tolist()} needs {live[worst]} bytes, "
             f"{live[worst] - capacity} more than the scratchpad of {capacity}"
         )
+
+
+def burst_rounded(run_bytes: int, burst_bytes: int) -> tuple[int, int]:
+    """(bytes in whole bursts, of these waste) of one contiguous run."""
+    waste = -run_bytes % burst_bytes
+    return run_bytes + waste, waste
+
+
+def tensor_bytes(
+    shape: tuple[int, int, int, int],
+    tensor: npt.NDArray[np.generic] | None,
+    zero_point: int,
+    chip: Accelerator,
+) -> int:
+    """Bytes of a whole activation tensor N,H,W,C in DRAM, pointers included; dense without data."""
+    n, h, w, c = shape
+    bits = chip.pe_array.activation_bits
+    dense = n * h * w * c
+    if tensor is None or chip.encodings.activations == "dense":
+        return (dense * bits + 7) // 8
+    starts = segment_starts(c, c, chip.pe_array.chunk_elements)
+    masks = n * h * w * int((-(-np.diff(starts) // 8)).sum())
+    pointers = n * h * ((chip.encodings.pointer_bits + 7) // 8)
+    return (int(np.count_nonzero(tensor != zero_point)) * bits + 7) // 8 + masks + pointers

@@ -112,6 +112,7 @@ def test_a_scratchpad_access_is_priced_by_size_and_width(totals: Totals) -> None
     assert read.pj_each == pytest.approx(6.64 * 64**0.57 * 2**0.56)
     assert write.pj_each == pytest.approx(8.41 * 64**0.465 * 2**0.775)
     assert "extrapolated" not in read.source
+    assert (read.low_pj, read.high_pj) == pytest.approx((read.pj * 4.43 / 6.64, read.pj * 9.91 / 6.64))
     (tiny, _) = price(counts, chip_of("scratchpad.capacity_bytes=512"), load_table("45nm"))
     assert tiny.source.endswith("; extrapolated beyond the points of the fit")
 
@@ -225,3 +226,34 @@ def test_the_page_names_every_component_and_every_unpriced_column() -> None:
     for column in UNPRICED:
         if not column.endswith("_lane_cycles"):
             assert f"`{column}`" in page, column
+
+
+def test_dram_dominates_a_layer_whose_weights_are_used_once(totals: Totals) -> None:
+    """1000 x 1000 fully connected, batch 1, dense: each weight byte is fetched for one MAC; and the same
+    MACs with every byte fetched used 1000 times."""
+    macs = 10**6
+    done = {
+        "dense_macs": macs,
+        "done_macs": macs,
+        "weight_operand_reads": macs,
+        "activation_operand_reads": macs,
+        "accumulator_updates": macs // 2,
+        "weight_scratchpad_read_bytes": macs // 16,
+        "weight_scratchpad_reads": macs // 256,
+        "weight_queue_write_bytes": macs,
+        "cycles": macs // 512,
+    }
+    table, chip = load_table("45nm"), chip_of()
+
+    def dram_share_and_pj_per_mac(weight_fetch_bytes: int) -> tuple[float, float]:
+        rows = price(action_counts(totals(**done, weight_fetch_bytes=weight_fetch_bytes), chip), chip, table)
+        pj = math.fsum(row.pj for row in rows)
+        return math.fsum(row.pj for row in rows if row.component == "dram") / pj, pj / macs
+
+    share, pj_per_mac = dram_share_and_pj_per_mac(macs)
+    assert share > 0.85
+    assert pj_per_mac > 64
+    share, pj_per_mac = dram_share_and_pj_per_mac(macs // 1000)
+    assert share < 0.1
+    # Published 8-bit machines at 45 to 65 nm spend a few pJ per MAC on the array and its buffers.
+    assert 0.561 < pj_per_mac < 5

@@ -61,6 +61,13 @@ def errors_of(path: str | Path, *overrides: str) -> list[str]:
             "pe_array.chunk_elements must be 8, 16, 32, 64, 128 or 256, not 7",
         ),
         ("clock_mhz: 1000.0", "clock_mhz: fast", "clock_mhz must be a number, not 'fast'"),
+        ("clock_mhz: 1000.0", "clock_mhz: 1e3", "clock_mhz must be a number (as 1000.0), not '1e3'"),
+        ("  rows: 16", "  rows: 010", "pe_array.rows must be written as a decimal number, not '010'"),
+        (
+            "clock_mhz: 1000.0",
+            "clock_mhz: 16:40",
+            "clock_mhz must be written as a decimal number, not '16:40'",
+        ),
         ("clock_mhz: 1000.0", "clock_mhz: .nan", "clock_mhz must be a finite number, not nan"),
         ("clock_mhz: 1000.0", "clock_mhz: -5", "clock_mhz must be at least 1e-06, not -5"),
         ("  table: 45nm", '  table: ""', "energy.table must not be empty, not ''"),

@@ -82,7 +82,7 @@ def test_what_is_no_mapping_is_refused(text: bytes, message: str) -> None:
             b"a: !!python/name:os.system ''\n",
             "chip.yaml:1: a must be a number or text, not '' of YAML type tag:yaml.org,2002:python/name:os",
         ),
-        (b"a: !!int x\n", "chip.yaml:1: a must be a YAML value, not 'x'"),
+        (b"a: !!int x\n", "chip.yaml:1: a must be written as a decimal number, not 'x'"),
         (b"a: " + b"9" * 5000, "chip.yaml:1: a must be a YAML value, not '999"),
     ],
 )

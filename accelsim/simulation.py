@@ -1,0 +1,260 @@
+"""simulate(traces, hardware): plan, count, time, price and audit every layer; nothing else.
+
+::
+
+    LayerTrace -> encoded sizes -> Plan -> WORK (dataflow + traffic) -> TIMELINE (SimPy) -> LayerResult
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim import __version__
+from accelsim.audit.books import check_layer
+from accelsim.audit.outputs import check_outputs
+from accelsim.dataflows import DATAFLOWS
+from accelsim.energy import action_counts, load_table, price
+from accelsim.energy.table import EnergyTable
+from accelsim.errors import InputError, TraceError
+from accelsim.hardware import Accelerator, hardware_hash, load_hardware
+from accelsim.machine import run_layer
+from accelsim.machine.dram import BandwidthChannel
+from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.mapper.encoded import encoded_sizes
+from accelsim.mapper.search import best_plan, checked
+from accelsim.mapper.traffic import burst_rounded, tensor_bytes
+from accelsim.network import LayerNode, Operation
+from accelsim.plan import Plan
+from accelsim.results import LayerResult, NetworkResult
+from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
+from accelsim.trace import LayerTrace, NetworkTrace
+from accelsim.units import ceil_div
+
+Progress = Callable[[str], None]
+
+
+def simulate(
+    traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace,
+    hardware: Accelerator | str | Path,
+    *,
+    plans: Mapping[str, Plan] | None = None,
+    threads: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> NetworkResult:
+    """Run layers on a chip.
+
+    Parameters
+    ----------
+    traces : one layer, several, or a network; each of a trace's N inputs is run on its own
+    hardware : a chip, the name of a shipped one, or the path of its file
+    plans : plan by layer name; the mapper chooses the others
+    threads : layers counted at once (default: the machine's cores); the result does not depend on it
+    seed : of sampled output checks and drawn outputs
+    progress : called with a layer's name when it is done
+
+    Raises
+    ------
+    InputError
+        If the chip, a trace or a plan is wrong.
+    AuditError
+        If a run's books do not close.
+    """
+    chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
+    table = load_table(chip.energy.table)
+    trace = _network_trace(traces)
+    names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
+    if unknown := sorted(set(plans or {}) - names):
+        raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+    jobs: list[Callable[[], LayerResult]] = []
+    for index in range(trace.inputs_count):
+        one = trace.select_input(index) if trace.inputs_count > 1 else trace
+        for node in trace.network.nodes:
+            if isinstance(node, LayerNode):
+                plan = (plans or {}).get(node.layer.name)
+                jobs.append(partial(_layer, one, node, index, chip, table, plan, seed))
+            else:
+                jobs.append(partial(_operation, one, node, index, chip, table))
+    results = _run(jobs, threads or os.cpu_count() or 1, progress)
+    return NetworkResult(
+        chip=chip,
+        network=trace.network.name,
+        inputs=trace.inputs_count,
+        layer_results=tuple(results),
+        not_modelled=trace.network.not_modelled,
+        provenance={
+            "accelsim": __version__,
+            "numpy": np.__version__,
+            "hardware_hash": hardware_hash(chip),
+            "trace_hash": trace.content_hash,
+            "seed": seed,
+            **trace.network.provenance,
+        },
+    )
+
+
+def _network_trace(traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace) -> NetworkTrace:
+    from accelsim.trace import from_layers
+
+    if isinstance(traces, NetworkTrace):
+        return traces
+    layers = [traces] if isinstance(traces, LayerTrace) else list(traces)
+    if not layers:
+        raise TraceError("simulate: no layers given")
+    return from_layers("layers" if len(layers) > 1 else layers[0].layer.name, layers)
+
+
+def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress | None) -> list[LayerResult]:
+    def one(job: Callable[[], LayerResult]) -> LayerResult:
+        result = job()
+        if progress is not None:
+            progress(result.name)
+        return result
+
+    if threads == 1:
+        return [one(job) for job in jobs]
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(one, job) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _layer(
+    network: NetworkTrace,
+    node: LayerNode,
+    index: int,
+    chip: Accelerator,
+    table: EnergyTable,
+    plan: Plan | None,
+    seed: int,
+) -> LayerResult:
+    """One layer of one input: the arrows of the module's docstring, in order."""
+    trace = network.layer(node.layer.name)
+    layer, array = trace.layer, chip.pe_array
+    dataflow = DATAFLOWS[chip.dataflow]
+    prepared = dataflow.prepare(trace, array.chunk_elements)
+    nonzero, drawn = _nonzero_outputs(trace, seed)
+    sizes = encoded_sizes(trace, chip, nonzero, 8 if plan is None or plan.tile_k % 8 == 0 else 1)
+    chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
+    boxes, traffic = checked(chosen, layer, chip, sizes)
+    counters = dataflow.tile_counters(prepared, boxes, chip)
+    work = _work_table(boxes, counters, traffic)
+    timeline = run_layer(work, chip)
+    checked_outputs = check_outputs(
+        trace,
+        array.weight_policy,
+        array.activation_policy,
+        seed=seed,
+        accumulator_bits=array.accumulator_bits,
+    )
+    cycles = layer_cycles(timeline)
+    totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
+    idle = idle_cycles(work, timeline, chip)
+    lane_cycles = dict.fromkeys(CAUSES, 0)
+    for cause in TILE_CAUSES:
+        lane_cycles[cause] = totals[f"{cause}_lane_cycles"]
+    for cause, waited in idle.items():
+        lane_cycles[cause] += waited * array.multipliers
+    result = LayerResult(
+        name=layer.name,
+        kind=layer.kind,
+        input=index,
+        cycles=cycles,
+        dram_cycles=0,
+        lane_cycles=lane_cycles,
+        totals=totals,
+        energy=tuple(price(action_counts(totals | {"cycles": cycles}, chip), chip, table)),
+        layer=layer,
+        plan=chosen,
+        work=work,
+        timeline=timeline,
+        weight_density_fraction=float(prepared.weight_counts.sum() / trace.weights.size),
+        activation_density_fraction=float(prepared.activation_counts.sum() / trace.activations.size),
+        outputs_drawn=drawn,
+        outputs_checked=checked_outputs.checked,
+        outputs_checked_whole=checked_outputs.whole,
+    )
+    moved = result.dram_read_bytes + result.dram_write_bytes
+    result = replace(result, dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved))
+    check_layer(result, chip)
+    return result
+
+
+def _nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
+    """Mask of the non-zero outputs, and whether it is drawn at the density of the layer's input."""
+    if trace.outputs is not None:
+        return trace.outputs != trace.output_zero_point, False
+    density = float((trace.activations != trace.activation_zero_point).mean())
+    generator = np.random.default_rng([seed, zlib.crc32(trace.layer.name.encode())])
+    return generator.random(trace.layer.output_shape) < density, True
+
+
+def _work_table(boxes: Any, counters: Any, traffic: Any) -> Table:
+    work = np.zeros(len(boxes), WORK)
+    for names, values in ((BOX, boxes), (COUNTERS, counters), (TRAFFIC, traffic)):
+        for i, name in enumerate(names):
+            work[name] = values[:, i]
+    return work
+
+
+def _operation(
+    trace: NetworkTrace, node: Operation, index: int, chip: Accelerator, table: EnergyTable
+) -> LayerResult:
+    """An operation of the postprocessor: its tensors stream from DRAM and back, once.
+
+    It lasts as long as the slower of the two: elements at the postprocessor's rate, bytes at the
+    DRAM's; and one latency for the first bytes.
+    """
+    infos = trace.network.tensors
+    elements = sum(int(np.prod(infos[name].shape)) for name in node.inputs) // trace.inputs_count
+    read = sum(_encoded_bytes(trace, name, chip) for name in node.inputs)
+    written = _encoded_bytes(trace, node.output, chip)
+    burst = chip.dram.burst_bytes
+    read, waste_read = burst_rounded(read, burst)
+    written, waste_written = burst_rounded(written, burst)
+    dram_cycles = BandwidthChannel(chip).occupancy_cycles(read + written)
+    busy = max(ceil_div(elements, chip.postprocessor.elements_per_cycle), dram_cycles)
+    cycles = busy + chip.dram_latency_cycles
+    totals = dict.fromkeys((*COUNTERS, *TRAFFIC), 0)
+    totals |= {
+        "activation_fetch_bytes": read - waste_read,
+        "fetch_burst_waste_bytes": waste_read,
+        "output_drain_bytes": written - waste_written,
+        "drain_burst_waste_bytes": waste_written,
+    }
+    counts = {
+        "cycles": cycles,
+        "postprocessor_elements": elements,
+        "dram_read_bytes": read,
+        "dram_write_bytes": written,
+    }
+    result = LayerResult(
+        name=node.name,
+        kind=node.kind,
+        input=index,
+        cycles=cycles,
+        dram_cycles=dram_cycles,
+        lane_cycles={c: cycles * chip.pe_array.multipliers if c == "postprocess" else 0 for c in CAUSES},
+        totals=totals,
+        energy=tuple(price(action_counts(totals | counts, chip), chip, table)),
+    )
+    check_layer(result, chip)
+    return result
+
+
+def _encoded_bytes(trace: NetworkTrace, name: str, chip: Accelerator) -> int:
+    """Bytes of a whole activation tensor in DRAM; a tensor without data counts as dense."""
+    info = trace.network.tensors[name]
+    tensor = trace.tensors.get(name)
+    return tensor_bytes(info.shape, tensor, info.zero_point, chip)
