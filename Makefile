@@ -1,0 +1,49 @@
+# Two commands on a fresh machine with Python >= 3.11 and make: `make run`, `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STEP := tools/step.sh
+# Leave pip's own configuration (index, certificates, cache) as the user has it.
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
+
+.PHONY: run test install lint unit network notebook bench wheel-test clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(STEP) install sh -c '$(PYTHON) -m venv $(VENV) && $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e ".[onnx,images,test]"'
+	@touch $@
+
+run: install
+	@$(STEP) run $(BIN)/accelsim run
+
+test: install
+	@$(STEP) "lint and types" $(MAKE) --no-print-directory lint
+	@$(STEP) "unit and twin tests" $(MAKE) --no-print-directory unit
+	@$(STEP) "one real network" $(MAKE) --no-print-directory network
+	@$(STEP) "one notebook" $(MAKE) --no-print-directory notebook
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: install
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook"
+
+network: install
+	$(BIN)/python -m pytest -q -m network
+
+notebook: install
+	$(BIN)/python -m pytest -q -m notebook
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+wheel-test: install
+	$(BIN)/python tools/wheel_test.py
+
+clean:
+	rm -rf $(VENV) dist results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

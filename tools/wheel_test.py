@@ -1,0 +1,44 @@
+"""Build wheel and sdist, install each into an empty environment outside the checkout, and run them there."""
+
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = """
+import numpy as np, accelsim
+generator = np.random.default_rng(0)
+weights = (generator.integers(1, 9, (8, 3, 3, 16)) * (generator.random((8, 3, 3, 16)) < 0.3)).astype(np.int8)
+activations = generator.integers(0, 3, (1, 8, 8, 16)).astype(np.uint8)
+layer = accelsim.trace.from_arrays(weights, activations, padding=1)
+print(accelsim.simulate(layer, "both-skip-16x16").layers[["layer", "cycles"]])
+"""
+
+
+def main() -> None:
+    """Raise CalledProcessError if any step fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        dist = Path(folder) / "dist"
+        run(sys.executable, "-m", "build", "--no-isolation", "--outdir", dist, ROOT, cwd=folder)
+        for package in sorted(dist.iterdir()):
+            environment = Path(folder) / package.suffix.strip(".")
+            venv.create(environment, with_pip=True)
+            python = environment / "bin" / "python"
+            constraints = ["-c", ROOT / "constraints.txt"]
+            run(python, "-m", "pip", "install", "--quiet", *constraints, package, cwd=folder)
+            run(environment / "bin" / "accelsim", "--version", cwd=folder)
+            run(environment / "bin" / "accelsim", "hardware", "list", cwd=folder)
+            run(environment / "bin" / "accelsim", "workloads", "list", cwd=folder)
+            run(python, "-c", PROGRAM, cwd=folder)
+            print(f"{package.name}: installed and run in an empty environment")
+
+
+def run(*command: object, cwd: str) -> None:
+    """Run a command outside the checkout, so that only what is installed is imported."""
+    subprocess.run([str(part) for part in command], cwd=cwd, check=True)
+
+
+if __name__ == "__main__":
+    main()
