@@ -1,0 +1,275 @@
+"""Laws of the inner_join reference on drawn layers, tiles and chips.
+
+`recurrence` is section 4 of docs/dataflows/inner_join.md and the waits of its section 6 written out as
+arithmetic; the reference steps a machine. They share nothing but the page.
+"""
+
+from itertools import product
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inner_join_cases import chip, whole_tile
+
+from accelsim.plan import Tile
+from accelsim.reference.inner_join import tile_counts
+from accelsim.tables import COUNTERS, TILE_CAUSES
+from accelsim.trace import from_arrays
+
+POLICIES = ("compute", "gate", "skip")
+
+
+@st.composite
+def traces(draw):
+    """A small layer with drawn geometry, types, zero points and densities."""
+    groups = draw(st.integers(1, 2))
+    filters, channels = draw(st.integers(1, 4)) * groups, draw(st.integers(1, 40))
+    kernel = draw(st.tuples(st.integers(1, 2), st.integers(1, 3)))
+    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    padding = draw(st.tuples(*[st.integers(0, 2)] * 4))
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    height = draw(st.integers(max(1, spans[0] - padding[0] - padding[2]), 4))
+    width = draw(st.integers(max(1, spans[1] - padding[1] - padding[3]), 5))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    densities = draw(st.tuples(*[st.sampled_from([0.0, 0.3, 0.6, 0.8, 1.0])] * 2))
+    dtype = draw(st.sampled_from([np.int8, np.uint8]))
+    zeros = draw(st.lists(st.sampled_from([0, 3, 127]), min_size=filters, max_size=filters))
+    zero = draw(st.sampled_from([0, 5]))
+
+    def tensor(shape, density, zero_points):
+        values = random.integers(1, 100, shape) + zero_points  # differs from the zero point, and may wrap
+        return np.where(random.random(shape) < density, values, zero_points).astype(np.uint8).view(dtype)
+
+    return from_arrays(
+        tensor((filters, *kernel, channels), densities[0], np.reshape(zeros, (-1, 1, 1, 1))),
+        tensor((draw(st.integers(1, 2)), height, width, channels * groups), densities[1], zero),
+        stride=draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        weight_zero_points=zeros,
+        activation_zero_point=zero,
+    )
+
+
+@st.composite
+def chips(draw):
+    assignment, sync = draw(st.sampled_from([("pooled", "step"), ("fixed", "step"), ("fixed", "set")]))
+    policies = draw(st.tuples(*[st.sampled_from(POLICIES)] * 2))
+    encodings = [
+        "bitmask" if policy == "skip" else draw(st.sampled_from(["dense", "bitmask"])) for policy in policies
+    ]
+    return chip(
+        rows=draw(st.integers(1, 3)),
+        columns=draw(st.integers(1, 3)),
+        lanes=draw(st.integers(1, 4)),
+        weight_policy=policies[0],
+        activation_policy=policies[1],
+        weights=encodings[0],
+        activations=encodings[1],
+        queue_depth=draw(st.integers(1, 4)),
+        queue_latency_cycles=draw(st.integers(1, 3)),
+        pipeline_cycles=draw(st.integers(0, 3)),
+        lane_assignment=assignment,
+        lane_sync=sync,
+        broadcast_domain=draw(st.sampled_from(["array", "column", "row"])),
+        array_feed_bytes_per_cycle=draw(st.sampled_from([3, 12, 40, 1000])),
+        weight_bits=draw(st.sampled_from([8, 16])),
+        drain_elements_per_cycle=draw(st.sampled_from([1, 2, 1000])),
+    )
+
+
+@st.composite
+def tiles(draw, trace):
+    """The layer, or any box with content; it may begin and end inside a group and inside a chunk."""
+    box = whole_tile(trace)
+    if draw(st.booleans()):
+        return box
+    bounds = []
+    for extent in (box.n1, box.k1, box.c1, box.p1, box.q1):
+        first = draw(st.integers(0, extent - 1))
+        bounds += [first, draw(st.integers(first + 1, extent))]
+    return Tile(*bounds)
+
+
+@st.composite
+def cases(draw):
+    trace = draw(traces())
+    return trace, draw(tiles(trace)), draw(chips())
+
+
+def window(trace, n, p, q, k):
+    """Non-zero activations bool[R, S, C] and padding taps bool[R, S] that filter k sees at (n, p, q)."""
+    layer = trace.layer
+    (top, left, bottom, right), (stride_h, stride_w) = layer.padding, layer.stride
+    border = ((top, bottom), (left, right))
+    nonzero = np.pad(trace.activations[n] != trace.activation_zero_point, (*border, (0, 0)))
+    outside = np.pad(
+        np.zeros(nonzero.shape[:2], bool)[top : top + layer.input_height, : layer.input_width],
+        border,
+        constant_values=True,
+    )
+    rows = slice(
+        p * stride_h, p * stride_h + layer.dilation[0] * (layer.kernel[0] - 1) + 1, layer.dilation[0]
+    )
+    columns = slice(
+        q * stride_w, q * stride_w + layer.dilation[1] * (layer.kernel[1] - 1) + 1, layer.dilation[1]
+    )
+    first = k // layer.group_filters * layer.group_channels
+    return nonzero[rows, columns, first : first + layer.group_channels], outside[rows, columns]
+
+
+def pairs(trace, tile):
+    """Every output's (weights non-zero, activations non-zero, padding) bool[R, S, tile channels]."""
+    for k in range(tile.k0, tile.k1):
+        weights = (trace.weights[k] != trace.weight_zero_points[k])[..., tile.c0 : tile.c1]
+        for n, p, q in product(range(tile.n0, tile.n1), range(tile.p0, tile.p1), range(tile.q0, tile.q1)):
+            nonzero, outside = window(trace, n, p, q, k)
+            yield weights, nonzero[..., tile.c0 : tile.c1], np.broadcast_to(outside[..., None], weights.shape)
+
+
+def stored_bytes(nonzero, encoding, policy, bits):
+    mask, values = -(-nonzero.size // 8), nonzero.sum() if encoding == "bitmask" else nonzero.size
+    return -(-int(values) * bits // 8) + mask * (encoding == "bitmask" or policy != "compute")
+
+
+def tile_sets(trace, tile, array):
+    """(filters, positions) of each set."""
+    per_group = trace.layer.group_filters
+    by_group = {}
+    for k in range(tile.k0, tile.k1):
+        by_group.setdefault(k // per_group, []).append(k)
+    blocks = [ks[i : i + array.rows] for ks in by_group.values() for i in range(0, len(ks), array.rows)]
+    spots = list(product(range(tile.n0, tile.n1), range(tile.p0, tile.p1), range(tile.q0, tile.q1)))
+    return [(ks, spots[i : i + array.columns]) for ks in blocks for i in range(0, len(spots), array.columns)]
+
+
+def step_of(trace, tile, machine, filters, positions, tap, c):
+    """Bytes of a step, and the slots of each lane of each PE (one number if they step together)."""
+    array, encodings = machine.pe_array, machine.encodings
+    channels = slice(c, min(c + array.chunk_elements, tile.c1))
+    weights = {
+        i: (trace.weights[k] != trace.weight_zero_points[k])[(*tap, channels)] for i, k in filters.items()
+    }
+    seen = {j: window(trace, *spot, next(iter(filters.values()))) for j, spot in positions.items()}
+    size = sum(
+        stored_bytes(x, encodings.weights, array.weight_policy, array.weight_bits) for x in weights.values()
+    )
+    size += sum(
+        stored_bytes(nonzero[(*tap, channels)], encodings.activations, array.activation_policy, 8)
+        for nonzero, outside in seen.values()
+        if not outside[tap]
+    )
+    slots = {}
+    for (i, weight), (j, (nonzero, _)) in product(weights.items(), seen.items()):
+        keep = (weight | (array.weight_policy != "skip")) & (
+            nonzero[(*tap, channels)] | (array.activation_policy != "skip")
+        )
+        by_lane = [int(keep[lane :: array.lanes].sum()) for lane in range(array.lanes)]
+        if array.lane_assignment == "pooled":
+            slots[i, j] = [-(-sum(by_lane) // array.lanes)]
+        else:
+            slots[i, j] = by_lane if array.lane_sync == "set" else [max(by_lane)]
+    return size, slots
+
+
+def recurrence(trace, tile, machine):
+    """compute_cycles and the lane-cycles of the waits, from the equations."""
+    array = machine.pe_array
+    sets = tile_sets(trace, tile, array)
+    taps = list(product(*map(range, trace.layer.kernel), range(tile.c0, tile.c1, array.chunk_elements)))
+    rows, columns = [[i] for i in range(array.rows)], [[j] for j in range(array.columns)]
+    if array.broadcast_domain != "row":
+        rows = [[i for row in rows for i in row]]
+    if array.broadcast_domain != "column":
+        columns = [[j for column in columns for j in column]]
+    waits = dict.fromkeys(("send_wait", "queue_wait", "imbalance", "drain_wait"), 0)
+    last_ends, last_drains = {}, [0]
+    for used_rows, used_columns in product(rows, columns):
+        sent, starts, drains, ends, last_set = [], [], [], {}, {}
+        for index, (ks, spots) in enumerate(sets):
+            filters = {i: ks[i] for i in used_rows if i < len(ks)}
+            positions = {j: spots[j] for j in used_columns if j < len(spots)}
+            if not filters or not positions:
+                continue
+            for pe in product(filters, positions):  # lanes meet between sets
+                ends[pe] = [max(ends.get(pe, [0]))] * len(ends.get(pe, [0] * array.lanes))
+            for step, (r, s, c) in enumerate(taps):
+                size, slots = step_of(trace, tile, machine, filters, positions, (r, s), c)
+                early = (sent[-1] + 1) if sent else 0
+                if len(sent) >= array.queue_depth:
+                    early = max(early, *starts[len(sent) - array.queue_depth])
+                if step == 0 and len(drains) >= 2:
+                    early = max(early, drains[-2])
+                send_cycles = max(1, -(-size // array.array_feed_bytes_per_cycle))
+                sent.append(max(early, sent[-1] + send_cycles) if sent else 0)
+                starts.append([0])
+                for pe, works in slots.items():
+                    before = ends[pe][: len(works)]
+                    begin = [max(sent[-1] + array.queue_latency_cycles, end) for end in before]
+                    for gap in [b - e for b, e in zip(begin, before, strict=True)]:
+                        if pe in last_set and index - last_set[pe] <= 1:
+                            width = array.lanes // len(works)
+                            waits["send_wait"] += width * min(gap, sent[-1] - early)
+                            waits["queue_wait"] += width * (gap - min(gap, sent[-1] - early))
+                    ends[pe] = [b + max(work, 1) for b, work in zip(begin, works, strict=True)]
+                    starts[-1] += begin
+                    last_set[pe] = index
+            done = max(end for pe in product(filters, positions) for end in ends[pe])
+            drained = -(-len(filters) * len(positions) // machine.postprocessor.drain_elements_per_cycle)
+            drains.append(max([done, *drains[-1:]]) + drained)
+        last_ends |= {pe: (max(end), last_set[pe] == len(sets) - 1) for pe, end in ends.items()}
+        last_drains += drains[-1:]
+    end = max(pe_end for pe_end, _ in last_ends.values())
+    waits["imbalance"] = array.lanes * sum(end - pe_end for pe_end, in_last in last_ends.values() if in_last)
+    waits["drain_wait"] = array.multipliers * (max(last_drains) - end)
+    return {"compute_cycles": max(last_drains) + array.pipeline_cycles} | {
+        f"{cause}_lane_cycles": lane_cycles for cause, lane_cycles in waits.items()
+    }
+
+
+@settings(deadline=None)
+@given(cases())
+def test_stepped_machine_obeys_the_recurrence(case):
+    trace, tile, machine = case
+    counts = tile_counts(trace, tile, machine)
+    expected = recurrence(trace, tile, machine)
+    assert {name: counts[name] for name in expected} == expected
+
+
+@settings(deadline=None)
+@given(cases())
+def test_pairs_are_those_of_the_windows(case):
+    trace, tile, machine = case
+    counts = tile_counts(trace, tile, machine)
+    both = sum(int((weights & nonzero).sum()) for weights, nonzero, _ in pairs(trace, tile))
+    padding = sum(int(outside.sum()) for _, _, outside in pairs(trace, tile))
+    assert counts["effectual_macs"] == both
+    if (machine.pe_array.weight_policy, machine.pe_array.activation_policy) == ("compute", "compute"):
+        assert counts["padding_operand_reads"] == padding
+
+
+@settings(deadline=None)
+@given(cases())
+def test_books_close(case):
+    trace, tile, machine = case
+    counts = tile_counts(trace, tile, machine)
+    kernel_height, kernel_width = trace.layer.kernel
+    assert tuple(counts) == COUNTERS
+    assert all(type(value) is int and value >= 0 for value in counts.values())
+    lane_cycles = sum(counts[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)
+    assert lane_cycles == machine.pe_array.multipliers * counts["compute_cycles"]
+    assert counts["outputs"] == tile.outputs
+    assert counts["dense_macs"] == tile.outputs * kernel_height * kernel_width * (tile.c1 - tile.c0)
+    assert counts["done_macs"] + counts["gated_macs"] + counts["skipped_macs"] == counts["dense_macs"]
+    assert counts["effectual_macs"] <= counts["done_macs"]
+    assert counts["mac_lane_cycles"] == counts["effectual_macs"]
+    assert counts["mac_lane_cycles"] + counts["zero_mac_lane_cycles"] == counts["done_macs"]
+    assert counts["gated_lane_cycles"] == counts["gated_macs"]
+    assert counts["weight_operand_reads"] == counts["done_macs"]
+    assert counts["activation_operand_reads"] + counts["padding_operand_reads"] == counts["done_macs"]
+    assert (
+        counts["accumulator_updates"]
+        <= counts["done_macs"]
+        <= (counts["accumulator_updates"] * machine.pe_array.lanes)
+    )
