@@ -1,5 +1,27 @@
 """Compressed layer traces: a network's real int8 tensors, in memory and in files."""
 
+from accelsim.trace.file import read, write
 from accelsim.trace.layer import LayerTrace, from_arrays
+from accelsim.trace.network import (
+    LayerParameters,
+    NetworkTrace,
+    describe,
+    from_layers,
+    node_name,
+    replace_parameters,
+)
+from accelsim.trace.npz import from_npz
 
-__all__ = ["LayerTrace", "from_arrays"]
+__all__ = [
+    "LayerParameters",
+    "LayerTrace",
+    "NetworkTrace",
+    "describe",
+    "from_arrays",
+    "from_layers",
+    "from_npz",
+    "node_name",
+    "read",
+    "replace_parameters",
+    "write",
+]

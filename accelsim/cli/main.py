@@ -1,0 +1,29 @@
+"""Entry point: commands are registered on import."""
+
+import typer
+
+from accelsim import __version__
+from accelsim.cli import explore, inputs, runs
+from accelsim.cli.app import app
+
+__all__ = ["explore", "inputs", "main", "runs"]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"accelsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="print the version"
+    ),
+) -> None:
+    """Run compressed layer traces on accelerators described by YAML files."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,162 @@
+"""run, plot, compare."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.trace import NetworkTrace
+
+CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
+
+
+def open_trace(path: Path) -> "NetworkTrace":
+    """A trace from its file; `.npz` is the door for people without ONNX."""
+    from accelsim.trace import from_npz, read
+
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    return from_npz(path) if path.suffix == ".npz" else read(path)
+
+
+def read_batches(path: Path) -> list[Any]:
+    """Float inputs [N, ...] of a `.npy` file, one array per input."""
+    import numpy as np
+
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: not a .npy file of numbers: {error}") from error
+    return [array[i : i + 1].astype(np.float32) for i in range(len(array))]
+
+
+@app.command("run")
+@guarded
+def run(
+    traces: list[Path] = typer.Argument(None, help="traces (.safetensors, .npz); none: the shipped example"),
+    hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
+    overrides: list[str] = typer.Option(
+        [], "--set", metavar="KEY=VALUE", help="override a key of every chip"
+    ),
+    baseline: str | None = typer.Option(
+        None, "--baseline", help="chip that speed-ups refer to (default: the first)"
+    ),
+    out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    as_json: bool = JSON,
+) -> None:
+    """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
+    if not traces:
+        _main_job(out, threads, as_json)
+        return
+    from accelsim.hardware import load_hardware
+    from accelsim.report import summary_rows
+    from accelsim.study.runs import run_on_chips
+
+    chips = [load_hardware(name, overrides) for name in hardware]
+    documents: dict[str, Any] = {}
+    for path in traces:
+        trace = open_trace(path)
+        with steps(path.stem, len(chips) * len(trace.network.nodes) * trace.inputs_count) as progress:
+            results = run_on_chips(
+                trace, chips, out / path.stem, threads=threads, seed=seed, progress=progress
+            )
+        summaries = [result.summary() for result in results]
+        chosen = baseline or chips[0].name
+        documents[str(path)] = summary_rows(summaries, chosen)
+        if not as_json:
+            _print_summaries(summaries, chosen, results[0].not_modelled)
+            print(f"results in {out / path.stem}")
+    if as_json:
+        show(documents)
+
+
+def _main_job(out: Path, threads: int | None, as_json: bool) -> None:
+    from accelsim.pipeline import BASELINE, main_job
+
+    with steps("resnet50-thin") as progress:
+        job = main_job(out, threads=threads, progress=progress)
+    if as_json:
+        show(job.document())
+        return
+    print(job.licence_text())
+    print(job.agreement_text())
+    for title, results in job.runs.items():
+        print(f"\n{title}")
+        _print_summaries([r.summary() for r in results], BASELINE, results[0].not_modelled)
+    print(f"results in {job.folder}")
+
+
+def _print_summaries(summaries: Sequence[dict[str, Any]], baseline: str, not_modelled: Sequence[str]) -> None:
+    from rich.console import Console
+
+    from accelsim.report import summary_tables
+
+    console = Console()
+    for table in summary_tables(summaries, baseline):
+        console.print(table)
+    for text in not_modelled:
+        print(f"not modelled: {text}")
+
+
+@app.command("plot")
+@guarded
+def plot(
+    folder: Path = typer.Argument(help="folder of a finished run"),
+    kind: str = typer.Option("all", "--kind", help="cycles, energy, roofline, timeline or all"),
+    layer: str | None = typer.Option(None, "--layer", help="layer of the timeline (default: the longest)"),
+    as_json: bool = JSON,
+) -> None:
+    """Draw a finished run again: vector pictures, each with the data drawn."""
+    from accelsim import plots
+    from accelsim.report import read_run
+
+    drawers = {
+        "cycles": (plots.cycles, plots.cycles_table),
+        "energy": (plots.energy, plots.energy_table),
+        "roofline": (plots.roofline, plots.roofline_table),
+    }
+    kinds = [*drawers, "timeline"] if kind == "all" else [kind]
+    if unknown := [k for k in kinds if k not in (*drawers, "timeline")]:
+        raise InputError(
+            f"--kind must be one of {', '.join([*drawers, 'timeline', 'all'])}, not {unknown[0]!r}"
+        )
+    tables = read_run(folder)
+    written: list[str] = []
+    for name in kinds:
+        if name == "timeline":
+            figure, data = plots.timeline(tables, layer), plots.timeline_table(tables, layer)
+        else:
+            draw, table = drawers[name]
+            figure, data = draw(tables), table(tables)
+        written += [str(path) for path in plots.save(figure, folder / "plots" / name, data)]
+    if as_json:
+        show(written)
+    else:
+        print("\n".join(written))
+
+
+@app.command("compare")
+@guarded
+def compare(
+    before: Path = typer.Argument(help="folder of a finished run"),
+    after: Path = typer.Argument(help="folder of another"),
+    as_json: bool = JSON,
+) -> None:
+    """Two runs, layer by layer: how many cycles more or fewer, and which cause explains it."""
+    from accelsim.report import compare_runs, read_run
+
+    table = compare_runs(read_run(before), read_run(after))
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+    else:
+        print(table.to_string(index=False))

@@ -1,0 +1,34 @@
+"""One trace on several chips: a folder per chip, and the pictures that compare them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from accelsim import plots
+from accelsim.hardware import Accelerator
+from accelsim.report import write_run
+from accelsim.results import NetworkResult
+from accelsim.simulation import simulate
+from accelsim.trace import NetworkTrace
+
+
+def run_on_chips(
+    trace: NetworkTrace,
+    chips: Sequence[Accelerator],
+    folder: Path,
+    *,
+    threads: int | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> list[NetworkResult]:
+    """Simulate, and write each run to `folder/<chip>` and the comparison to `folder/compare`.
+
+    Raises what `simulate` and `report.write_run` raise.
+    """
+    results = []
+    for chip in chips:
+        result = simulate(trace, chip, threads=threads, seed=seed, progress=progress)
+        write_run(result, folder / chip.name)
+        results.append(result)
+    if len(results) > 1:
+        plots.save(plots.compare(results), folder / "compare", plots.compare_table(results))
+    return results
