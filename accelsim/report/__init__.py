@@ -1,0 +1,16 @@
+"""What a run leaves behind: files that programs read, tables and sentences that people read."""
+
+from accelsim.report.explain import compare_runs, run_row, sentence
+from accelsim.report.files import read_run, write_run
+from accelsim.report.tables import as_text, summary_rows, summary_tables
+
+__all__ = [
+    "as_text",
+    "compare_runs",
+    "read_run",
+    "run_row",
+    "sentence",
+    "summary_rows",
+    "summary_tables",
+    "write_run",
+]
