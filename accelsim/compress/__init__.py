@@ -1,0 +1,1 @@
+"""Compression of networks: fewer non-zero weights."""

@@ -1,0 +1,178 @@
+"""Static int8 quantisation by onnxruntime, and its run with every tensor as an output."""
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import ImportedModelError, InputError
+
+Floats = npt.NDArray[np.float32]
+_OPSET = 13  # integer MaxPool needs 12, per-channel quantisation 13
+EXTRA = "pip install 'accelsim[onnx,images]'"
+
+
+def require_onnx() -> None:
+    """Raise InputError that names the extra if onnx or onnxruntime is not installed."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise InputError(f"{error.name} is not installed: {EXTRA}") from error
+
+
+def onnxruntime_is_exact() -> bool:
+    """Whether this CPU multiplies u8 x s8 without saturating to 16 bits (VNNI; always on ARM)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "vnni" in flags or "asimddp" in flags
+
+
+def load(path: Path) -> Any:
+    """The checked model; raises ImportedModelError if it is no ONNX model."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not path.is_file():
+        raise ImportedModelError(f"{path}: no such file")
+    try:
+        model = onnx.load(str(path))
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError, OSError) as error:
+        raise ImportedModelError(f"{path}: not an ONNX model: {str(error).splitlines()[0]}") from error
+    return model
+
+
+def fix_batch(model: Any, batch: int | None, label: str) -> None:
+    """Make every input's shape static.
+
+    Raises
+    ------
+    ImportedModelError
+        If a dimension is dynamic: the first one may be fixed by `batch`, others never.
+    """
+    constants = {value.name for value in model.graph.initializer}
+    for value in model.graph.input:
+        if value.name in constants:
+            continue
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.dim_value > 0:
+                continue
+            if axis == 0 and batch is not None:
+                dim.dim_value = batch
+                continue
+            name = dim.dim_param or "?"
+            hint = "; fix it with batch=1 (--batch 1)" if axis == 0 else ""
+            raise ImportedModelError(
+                f"{label}: input {value.name!r} has a dynamic dimension {axis} ({name}){hint}"
+            )
+
+
+def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
+    """The model in QOperator form: uint8 activations, int8 weights per output channel, min-max calibration.
+
+    Batch-norms are folded first, so that residual blocks are convolutions and additions alone.
+    """
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    name = _only_input(model, label)
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        """Feeds the calibration inputs one by one."""
+
+        def __init__(self) -> None:
+            self.left = iter(calibration)
+
+        def get_next(self) -> dict[str, Floats] | None:
+            """The next input, or None at the end."""
+            image = next(self.left, None)
+            return None if image is None else {name: image}
+
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        source, prepared, target = (str(Path(folder) / f"{part}.onnx") for part in ("in", "pre", "out"))
+        try:
+            if model.opset_import[0].version < _OPSET:
+                model = onnx.version_converter.convert_version(model, _OPSET)
+            onnx.save(model, source)
+            quant_pre_process(source, prepared, skip_symbolic_shape=True)
+            quantization.quantize_static(
+                prepared,
+                target,
+                Reader(),
+                quant_format=quantization.QuantFormat.QOperator,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+                per_channel=True,
+            )
+        except (
+            Exception
+        ) as error:  # onnxruntime raises many kinds; the user needs the model's name and its words
+            raise ImportedModelError(f"{label}: cannot be quantised: {str(error).splitlines()[0]}") from error
+        return onnx.load(target)
+
+
+def captured(model: Any, inputs: Sequence[Floats], label: str) -> dict[str, npt.NDArray[Any]]:
+    """Every tensor of a quantised model, over all inputs: arrays [N, ...] by name.
+
+    Graph optimisations are off: they would fuse away tensors, and change the integers of others.
+    """
+    import onnx
+    import onnxruntime
+
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    had = {value.name for value in probed.graph.output}
+    for node in probed.graph.node:
+        for output in node.output:
+            if output and output not in had:
+                probed.graph.output.append(onnx.ValueInfoProto(name=output))
+                had.add(output)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(
+            probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        name = _only_input(model, label)
+        runs = [session.run(None, {name: image}) for image in inputs]
+    except Exception as error:  # as above
+        raise ImportedModelError(
+            f"{label}: onnxruntime cannot run it: {str(error).splitlines()[0]}"
+        ) from error
+    names = [output.name for output in session.get_outputs()]
+    return {
+        key: np.concatenate([run[i] for run in runs]) for i, key in enumerate(names) if np.ndim(runs[0][i])
+    }
+
+
+def _only_input(model: Any, label: str) -> str:
+    constants = {value.name for value in model.graph.initializer}
+    names = [value.name for value in model.graph.input if value.name not in constants]
+    if len(names) != 1:
+        raise ImportedModelError(f"{label}: one input is supported, not {len(names)} ({', '.join(names)})")
+    return str(names[0])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser's advice to its own users is not for ours."""
+    logger = logging.getLogger()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
