@@ -138,9 +138,7 @@ def _logarithmic_cycles(axes: "Axes") -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    # An axis of less than an octave would have no tick.
-    axes.set_ylim(min(low, high / 3), high)
+    # Where x spans a factor of four, so does the ideal: there is room for more than one tick.
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())

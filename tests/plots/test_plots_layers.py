@@ -50,6 +50,14 @@ def test_stacks_are_as_long_as_the_layers_last():
     assert stacks["postprocessor"] == [0, 300, 0, 0]
 
 
+def test_each_share_begins_where_the_one_before_ends():
+    containers = [c for c in plots.cycles(result()).axes[0].containers if c.patches]
+    assert all(patch.get_x() == 0 for patch in containers[0])
+    for left, right in itertools.pairwise(containers):
+        for one, other in zip(left.patches, right.patches, strict=True):
+            assert other.get_x() == pytest.approx(one.get_x() + one.get_width())
+
+
 def test_legend_names_only_what_happens_in_the_order_of_causes():
     figure = plots.cycles(result())
     assert [t.get_text() for t in figure.legends[0].get_texts()] == [

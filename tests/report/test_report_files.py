@@ -134,7 +134,9 @@ def test_notes_tell_what_was_drawn_sampled_and_unchecked():
     layers = [array_layer(f"c{n}", on) for n in range(9)]
     layers[0] = dataclasses.replace(layers[0], outputs_drawn=True, outputs_checked=0)
     layers[1] = dataclasses.replace(layers[1], outputs_checked_whole=False)
-    layers[2:] = [dataclasses.replace(layer, outputs_checked=0) for layer in layers[2:]]
+    layers[2:] = [
+        dataclasses.replace(layer, outputs_checked=0, outputs_checked_whole=False) for layer in layers[2:]
+    ]
     told = notes(NetworkResult(chip=on, network="toy", inputs=1, layer_results=tuple(layers)))
     assert len(told) == 4
     assert "drawn at a stated density" in told[1]
