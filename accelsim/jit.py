@@ -69,7 +69,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
-def popcount(word: int) -> int:
+def popcount(word: Any) -> int:
     """Bits set in an unsigned 64-bit word; in kernels it is LLVM's ctpop and vectorises."""
     return int(word).bit_count()
 

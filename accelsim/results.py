@@ -94,7 +94,7 @@ class LayerResult:
 
     @property
     def bound_by(self) -> str:
-        """`dram` if the DRAM channel alone needs longer than the array, `array` otherwise, `postprocessor`."""
+        """`dram` if the channel alone needs longer than the array, else `array`; or `postprocessor`."""
         if self.layer is None:
             return "postprocessor"
         return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"

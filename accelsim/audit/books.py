@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
 from accelsim.machine.events import drain_bytes, fetch_bytes
@@ -45,7 +47,7 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     assert layer is not None
     name = result.name
     check_timeline(work, timeline, chip)
-    in_tiles = sum(work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)
+    in_tiles = np.sum([work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES], axis=0)
     lanes = chip.pe_array.multipliers
     for t, (found, cycles) in enumerate(zip(in_tiles.tolist(), work["compute_cycles"].tolist(), strict=True)):
         _equal(f"{name}, tile {t}", "lane-cycles by cause", found, "lanes x PEs x cycles", lanes * cycles)
@@ -60,9 +62,7 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     )
     _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
     _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
-    volume = 1
-    for loop in "nkcpq":
-        volume = volume * (work[f"{loop}1"] - work[f"{loop}0"])
+    volume = np.prod([work[f"{loop}1"] - work[f"{loop}0"] for loop in "nkcpq"], axis=0)
     _equal(
         name,
         "MACs of all tiles' boxes",

@@ -1,84 +1,113 @@
-"""One mask bit per element and the non-zero values: the encoding of skipping machines.
+"""Bitmask: one bit per element, 1 where it differs from the zero point, and the other values apart.
 
 ::
 
-    mask    bit i of byte j of a run = element 8 j + i differs from the zero point   (metadata)
-    values  the elements that differ, in order                                       (payload)
-
-A run is the innermost (channel) dimension; its mask starts on a whole byte.
+    for run in runs:                  # a run: the elements along the last axis (channels)
+        for i in elements:            #   bit i % 8 of byte i // 8 of the run's mask
+            if value != zero_point:   #   a new run starts on a new byte; bits past its end are 0
+                payload.append(value)
 """
 
-from dataclasses import dataclass
-from typing import Any
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """`metadata` : uint8 [runs, ceil(C / 8)] mask; `payload` : the non-zero values, 1-D."""
-
-    metadata: npt.NDArray[np.uint8]
-    payload: Array
-
-    @property
-    def size_bits(self) -> int:
-        """Bits of mask and values as stored."""
-        return 8 * (self.metadata.nbytes + self.payload.nbytes)
+from accelsim.formats.stream import Integers, Stream, check_values, zeros_of
 
 
-def encode(dense: Array, zero_point: int | Array = 0) -> Stream:
-    """Encode a tensor; `zero_point` is one number, or one per index of the first dimension."""
-    kept = dense != _broadcast(zero_point, dense)
-    runs = kept.reshape(-1, dense.shape[-1]) if dense.size else np.zeros((0, 0), np.bool_)
-    return Stream(np.packbits(runs, axis=1, bitorder="little"), dense[kept])
+def encode(dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
+    """Mask and values of a tensor of any shape.
 
+    Parameters
+    ----------
+    dense : int8, uint8 or int16
+    zero_point : one for the tensor, or one per index of axis 0 (filters)
+    name : what errors call the tensor
 
-def decode(
-    stream: Stream, shape: tuple[int, ...], zero_point: int | Array = 0, *, name: str = "tensor"
-) -> Array:
-    """The dense tensor.
+    Returns
+    -------
+    Stream of metadata uint8 [runs * ceil(elements of a run / 8)] and the values, ascending
 
     Raises
     ------
     TraceError
-        If the mask's length is wrong, it marks elements beyond the shape, or other values than there are.
+        If the dtype or the zero point does not fit.
     """
-    channels = shape[-1]
-    size = int(np.prod(shape))
-    runs = size // channels if size else 0
-    wanted = runs * ((channels + 7) // 8)
-    if stream.metadata.size != wanted:
-        raise TraceError(f"{name}: the mask has {stream.metadata.size} bytes, shape {shape} needs {wanted}")
-    bits = np.unpackbits(
-        np.ascontiguousarray(stream.metadata).reshape(runs, -1), axis=1, bitorder="little"
-    ).view(np.bool_)
-    if bits[:, channels:].any():
-        raise TraceError(f"{name}: the mask marks elements beyond its {channels} channels")
-    kept = bits[:, :channels].reshape(shape) if size else np.zeros(shape, np.bool_)
-    marked = int(np.count_nonzero(kept))
-    if marked != stream.payload.size:
-        raise TraceError(f"{name}: the mask marks {marked} values, there are {stream.payload.size}")
-    dense = np.empty(shape, stream.payload.dtype)
-    dense[...] = _broadcast(zero_point, dense)
-    dense[kept] = stream.payload
+    # Only here, as numba takes half a second: tensors can be listed without it.
+    from accelsim.formats._bitmask_kernel import encode_runs
+
+    check_values(dense, name)
+    runs, elements = _runs(dense.shape)
+    zeros = _zeros_of_runs(zero_point, dense.shape, dense.dtype, name)
+    words = np.ascontiguousarray(dense).reshape(runs, elements).view(_unsigned(dense.dtype))
+    masks, values = encode_runs(words, zeros)
+    return Stream(masks.reshape(-1), values.view(dense.dtype))
+
+
+def decode(
+    stream: Stream, shape: tuple[int, ...], zero_point: npt.ArrayLike = 0, name: str = "tensor"
+) -> Integers:
+    """The tensor of `shape` that `encode` was given with this `zero_point`.
+
+    Raises
+    ------
+    TraceError
+        If the mask has another length than `shape` needs, sets a bit past the end of a run, or does
+        not set as many bits as there are values.
+    """
+    from accelsim.formats._bitmask_kernel import decode_runs
+
+    check_values(stream.payload, name)
+    dtype = stream.payload.dtype
+    zeros = _zeros_of_runs(zero_point, shape, dtype, name)
+    masks = _checked_masks(stream, shape, name)
+    words = decode_runs(masks, stream.payload.view(_unsigned(dtype)), zeros, _runs(shape)[1])
+    dense: Integers = words.view(dtype).reshape(shape)
     return dense
 
 
-def size_bits(dense: Array, zero_point: int | Array = 0, bits: int = 8) -> int:
-    """Bits of mask (whole bytes per run) and values of `bits` each, without encoding."""
-    if not dense.size:
-        return 0
-    runs = dense.size // dense.shape[-1]
-    nonzero = int(np.count_nonzero(dense != _broadcast(zero_point, dense)))
-    return runs * 8 * ((dense.shape[-1] + 7) // 8) + nonzero * bits
+def size_bits(dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
+    """Bits of the mask (whole bytes per run) and of the values at `bits` each."""
+    zeros = zeros_of(zero_point, dense.shape, dense.dtype, "tensor")
+    return 8 * mask_bytes(dense.shape) + int(np.count_nonzero(dense != zeros)) * bits
 
 
-def _broadcast(zero_point: int | Array, dense: Array) -> Array:
-    zeros = np.asarray(zero_point).astype(dense.dtype)
-    return zeros.reshape(zeros.shape + (1,) * (dense.ndim - zeros.ndim)) if zeros.ndim else zeros
+def mask_bytes(shape: tuple[int, ...]) -> int:
+    """Bytes of the mask of a tensor of `shape`."""
+    runs, elements = _runs(shape)
+    return runs * ((elements + 7) // 8)
+
+
+def _runs(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Number of runs and elements of one; a number without dimensions is a run of one."""
+    return prod(shape[:-1]), shape[-1] if shape else 1
+
+
+def _unsigned(dtype: np.dtype[np.generic]) -> str:
+    """Values are only compared and moved, so that kernels need to know their bits, not their sign."""
+    return f"u{dtype.itemsize}"
+
+
+def _zeros_of_runs(
+    zero_point: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[np.generic], name: str
+) -> Integers:
+    zeros = zeros_of(zero_point, shape, dtype, name)
+    runs = np.broadcast_to(zeros, (*shape[:-1], 1)).reshape(-1)
+    return np.ascontiguousarray(runs).view(_unsigned(dtype))
+
+
+def _checked_masks(stream: Stream, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:
+    masks, (runs, elements) = stream.metadata, _runs(shape)
+    if masks.dtype != np.uint8 or masks.shape != (mask_bytes(shape),):
+        raise TraceError(
+            f"{name}: the mask of shape {shape} is {mask_bytes(shape)} bytes, not {masks.dtype} {masks.shape}"
+        )
+    masks = masks.reshape(runs, (elements + 7) // 8)
+    if elements % 8 and (masks[:, -1] >> (elements % 8)).any():
+        raise TraceError(f"{name}: the mask sets bits past the last of {elements} elements of a run")
+    ones = int(np.bitwise_count(masks).sum(dtype=np.int64))
+    if stream.payload.shape != (ones,):
+        raise TraceError(f"{name}: the mask sets {ones} bits for values of shape {stream.payload.shape}")
+    return masks

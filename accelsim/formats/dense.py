@@ -1,33 +1,38 @@
-"""All elements, one after the other: no metadata."""
+"""Dense: every value, in C order, without metadata; the baseline of every compression ratio."""
 
-from typing import Any
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.bitmask import Stream
-
-Array = npt.NDArray[Any]
+from accelsim.formats.stream import Integers, Stream, check_values
 
 
-def encode(dense: Array, zero_point: int | Array = 0) -> Stream:
-    """Encode a tensor; the zero point plays no part."""
-    del zero_point
-    return Stream(np.zeros((0, 0), np.uint8), np.ascontiguousarray(dense).ravel())
+def encode(dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
+    """The values as they stand; `zero_point` plays no part. Raises TraceError for another dtype."""
+    check_values(dense, name)
+    return Stream(np.zeros(0, np.uint8), np.ascontiguousarray(dense).reshape(-1))
 
 
 def decode(
-    stream: Stream, shape: tuple[int, ...], zero_point: int | Array = 0, *, name: str = "tensor"
-) -> Array:
-    """The dense tensor; raises TraceError if the payload has another length."""
-    del zero_point
-    if stream.payload.size != np.prod(shape):
-        raise TraceError(f"{name}: {stream.payload.size} values do not fill shape {shape}")
+    stream: Stream, shape: tuple[int, ...], zero_point: npt.ArrayLike = 0, name: str = "tensor"
+) -> Integers:
+    """The tensor of `shape`.
+
+    Raises
+    ------
+    TraceError
+        If the stream does not hold exactly the values of `shape`, or holds metadata.
+    """
+    check_values(stream.payload, name)
+    if stream.metadata.size:
+        raise TraceError(f"{name}: a dense stream has no metadata, not {stream.metadata.size} bytes")
+    if stream.payload.shape != (prod(shape),):
+        raise TraceError(f"{name}: shape {shape} has {prod(shape)} values, not {stream.payload.size}")
     return stream.payload.reshape(shape)
 
 
-def size_bits(dense: Array, zero_point: int | Array = 0, bits: int = 8) -> int:
-    """Bits of all elements."""
-    del zero_point
-    return int(dense.size) * bits
+def size_bits(dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
+    """Bits of all values at `bits` each."""
+    return dense.size * bits

@@ -1,13 +1,13 @@
 """Compressed layer traces: a network's real int8 tensors, in memory and in files."""
 
+from accelsim.trace.describe import describe
 from accelsim.trace.file import read, write
+from accelsim.trace.graph import node_name
 from accelsim.trace.layer import LayerTrace, from_arrays
 from accelsim.trace.network import (
     LayerParameters,
     NetworkTrace,
-    describe,
     from_layers,
-    node_name,
     replace_parameters,
 )
 from accelsim.trace.npz import from_npz

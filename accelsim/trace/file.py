@@ -1,7 +1,7 @@
 """The trace file: safetensors, bitmask + non-zero values, a checksum per tensor, no pickle.
 
 Everything but the arrays stands in one metadata entry, `accelsim`, as JSON: `schema_version`, the
-network, and per array its shape, zero point and sha256 (docs/trace_format.md). Opening a file reads
+network, and the sha256 of every array (docs/trace_format.md). Opening a file reads
 its header only; an array is read, decoded and checked when it is used.
 """
 
@@ -9,22 +9,20 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import TypeAdapter, ValidationError
 
 from accelsim.errors import TraceError
-from accelsim.formats import bitmask
-from accelsim.network import Network
-from accelsim.trace.network import LayerParameters, NetworkTrace, checksum, content_hash
+from accelsim.formats import Stream, bitmask
+from accelsim.network import Layer, LayerNode, Network
+from accelsim.trace.canonical import canonical_text, checksum, content_hash, description, network_of
+from accelsim.trace.network import LayerParameters, NetworkTrace, check_parameters
 
 SCHEMA_VERSION = 1
 _ENTRY = "accelsim"
-_PARTS = ("weights", "weight_zero_points", "weight_scales", "bias")
 V = TypeVar("V")
 Array = npt.NDArray[Any]
 
@@ -40,35 +38,30 @@ def write(trace: NetworkTrace, path: str | Path) -> None:
     from safetensors.numpy import save
 
     arrays: dict[str, Array] = {}
-    described: dict[str, dict[str, Any]] = {}
-    for name in sorted(trace.tensors):
+    for name in trace.tensors:
         zero = trace.network.tensors[name].zero_point
-        _encode(f"tensor/{name}", trace.tensors[name], zero, arrays, described)
-    for layer in sorted(trace.parameters):
+        _encode(f"tensor/{name}", trace.tensors[name], zero, arrays)
+    for layer in trace.layers:
         given = trace.parameters[layer]
-        _encode(f"layer/{layer}/weights", given.weights, given.weight_zero_points, arrays, described)
-        for part in _PARTS[1:]:
-            if (array := getattr(given, part)) is not None:
-                name = f"layer/{layer}/{part}"
-                arrays[name] = np.ascontiguousarray(array)
-                described[name] = {"sha256": checksum(array)}
+        named = given.arrays(layer)
+        _encode(
+            f"layer/{layer}/weights", named.pop(f"layer/{layer}/weights"), given.weight_zero_points, arrays
+        )
+        arrays |= {name: np.ascontiguousarray(array) for name, array in named.items()}
     document = {
         "schema_version": SCHEMA_VERSION,
-        "network": asdict(trace.network),
-        "arrays": described,
-        "content_hash": content_hash(trace.network, {k: v["sha256"] for k, v in described.items()}),
+        "network": description(trace.network),
+        "sha256": trace.checksums,
+        "content_hash": trace.content_hash,
     }
-    data = save(arrays, metadata={_ENTRY: json.dumps(document, sort_keys=True)})
+    data = save(dict(sorted(arrays.items())), metadata={_ENTRY: canonical_text(document)})
     _write_whole(Path(path), data)
 
 
-def _encode(
-    name: str, dense: Array, zero: int | Array, arrays: dict[str, Array], described: dict[str, Any]
-) -> None:
-    stream = bitmask.encode(dense, zero)
+def _encode(name: str, dense: Array, zero: int | Array, arrays: dict[str, Array]) -> None:
+    stream = bitmask.encode(dense, zero, name)
     arrays[f"{name}.mask"] = stream.metadata
     arrays[f"{name}.values"] = stream.payload
-    described[name] = {"sha256": checksum(dense), "shape": list(dense.shape)}
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -102,34 +95,22 @@ def read(path: str | Path) -> NetworkTrace:
         opened = safe_open(file, framework="numpy")
     except (SafetensorError, OSError) as error:
         raise TraceError(f"{file}: not a whole safetensors file: {error}") from error
-    text = (opened.metadata() or {}).get(_ENTRY)
-    if text is None:
+    metadata: dict[str, str] = opened.metadata() or {}
+    if _ENTRY not in metadata:
         raise TraceError(f"{file}: a safetensors file, but not a trace: it has no '{_ENTRY}' metadata")
-    document = _document(file, text)
-    try:
-        network = TypeAdapter(Network).validate_python(document["network"])
-        described: dict[str, Any] = document["arrays"]
-        sums = {name: entry["sha256"] for name, entry in described.items()}
-    except (ValidationError, KeyError, TypeError, AttributeError) as error:
-        raise TraceError(
-            f"{file}: the description of the network is not one of this version: {error}"
-        ) from error
+    document = _document(file, metadata[_ENTRY])
+    network, sums = _described(file, document)
     if document.get("content_hash") != content_hash(network, sums):
         raise TraceError(f"{file}: the description of the network was altered: its checksum differs")
-    reader = _Reader(file, opened, described)
-    tensors = {name.removeprefix("tensor/") for name in described if name.startswith("tensor/")}
-    layers = {name.split("/", 1)[1].rsplit("/", 1)[0] for name in described if name.startswith("layer/")}
-
-    def tensor(name: str) -> Array:
-        info = network.tensors.get(name)
-        return reader.decoded(f"tensor/{name}", info.zero_point if info else 0, info.dtype if info else None)
-
-    return NetworkTrace(
-        network,
-        _Lazy(sorted(layers), reader.parameters),
-        _Lazy(sorted(tensors), tensor),
-        content_hash=document["content_hash"],
-    )
+    reader = _Reader(file, opened, network, sums)
+    tensors = [name.removeprefix("tensor/") for name in sums if name.startswith("tensor/")]
+    layers = [name.split("/", 1)[1].rsplit("/", 1)[0] for name in sums if name.endswith("/weights")]
+    try:
+        return NetworkTrace(
+            network, _Lazy(layers, reader.parameters), _Lazy(tensors, reader.tensor), checksums=sums
+        )
+    except TraceError as error:
+        raise TraceError(f"{file}: {error}") from error
 
 
 def _document(file: Path, text: str) -> dict[str, Any]:
@@ -143,36 +124,53 @@ def _document(file: Path, text: str) -> dict[str, Any]:
     return dict(document)
 
 
+def _described(file: Path, document: Mapping[str, Any]) -> tuple[Network, dict[str, str]]:
+    try:
+        network = network_of(document["network"])
+        sums = {str(name): str(sha256) for name, sha256 in document["sha256"].items()}
+    except (TraceError, KeyError, AttributeError) as error:
+        raise TraceError(f"{file}: not a description of this version: {error}") from error
+    return network, sums
+
+
 class _Reader:
     """Arrays of an open file, checked against their description."""
 
-    def __init__(self, file: Path, opened: Any, described: Mapping[str, Any]) -> None:
+    def __init__(self, file: Path, opened: Any, network: Network, sums: Mapping[str, str]) -> None:
         self.file = file
         self.opened = opened
-        self.described = described
+        self.network = network
+        self.layers = {n.layer.name: n.layer for n in network.nodes if isinstance(n, LayerNode)}
+        self.sums = sums
         self.stored = set(opened.keys())
 
-    def plain(self, name: str) -> Array:
-        array: Array = self._stored(name)
-        return self._checked(name, array)
+    def tensor(self, name: str) -> Array:
+        info = self.network.tensors[name]
+        return self._decoded(f"tensor/{name}", info.shape, info.zero_point, info.dtype)
 
-    def decoded(self, name: str, zero: int | Array, dtype: str | None = None) -> Array:
-        stream = bitmask.Stream(self._stored(f"{name}.mask"), self._stored(f"{name}.values"))
+    def parameters(self, name: str) -> LayerParameters:
+        layer: Layer = self.layers[name]
+        zeros = self._plain(f"layer/{name}/weight_zero_points")
+        bias = f"layer/{name}/bias"
+        parameters = LayerParameters(
+            weights=self._decoded(f"layer/{name}/weights", layer.weight_shape, zeros),
+            weight_zero_points=zeros,
+            weight_scales=self._plain(f"layer/{name}/weight_scales"),
+            bias=self._plain(bias) if bias in self.sums else None,
+        )
+        check_parameters(str(self.file), layer, parameters)
+        return parameters
+
+    def _plain(self, name: str) -> Array:
+        return self._checked(name, self._stored(name))
+
+    def _decoded(
+        self, name: str, shape: tuple[int, ...], zero: int | Array, dtype: str | None = None
+    ) -> Array:
+        stream = Stream(self._stored(f"{name}.mask"), self._stored(f"{name}.values"))
         if dtype is not None and stream.payload.dtype.name != dtype:
             raise TraceError(f"{self.file}: {name} must be {dtype}, not {stream.payload.dtype}")
-        shape = tuple(self.described[name]["shape"])
-        dense = bitmask.decode(stream, shape, zero, name=f"{self.file}: {name}")
-        return self._checked(name, dense)
-
-    def parameters(self, layer: str) -> LayerParameters:
-        zeros = self.plain(f"layer/{layer}/weight_zero_points")
-        bias = f"layer/{layer}/bias"
-        return LayerParameters(
-            weights=self.decoded(f"layer/{layer}/weights", zeros),
-            weight_zero_points=zeros,
-            weight_scales=self.plain(f"layer/{layer}/weight_scales"),
-            bias=self.plain(bias) if bias in self.described else None,
-        )
+        return self._checked(name, bitmask.decode(stream, shape, zero, name=f"{self.file}: {name}"))
 
     def _stored(self, name: str) -> Array:
         if name not in self.stored:
@@ -181,8 +179,9 @@ class _Reader:
         return array
 
     def _checked(self, name: str, array: Array) -> Array:
-        if checksum(array) != self.described[name]["sha256"]:
+        if checksum(array) != self.sums.get(name):
             raise TraceError(f"{self.file}: {name} was altered: its checksum differs")
+        array.flags.writeable = False
         return array
 
 

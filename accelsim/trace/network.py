@@ -1,27 +1,43 @@
 """A whole network's trace: its graph, its parameters, and every activation as captured."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.network import Layer, LayerNode, Network, Operation, TensorInfo
+from accelsim.network import Layer, LayerNode, Network, TensorInfo
+from accelsim.trace.canonical import checksum, content_hash
+from accelsim.trace.graph import check_network
 from accelsim.trace.layer import LayerTrace, Tensor
 
+_PARTS = ("weights", "weight_zero_points", "weight_scales", "bias")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LayerParameters:
-    """What a layer is given once: weights [K, R, S, C], zero points and scales [K], bias [K] or None."""
+    """What a layer is given once.
+
+    Attributes
+    ----------
+    weights : int8 or uint8 [K, R, S, C], C = channels of one group
+    weight_zero_points : int32 [K]
+    weight_scales : float32 [K]
+    bias : int32 [K] or None, in units of activation scale * weight scale
+    """
 
     weights: Tensor
     weight_zero_points: npt.NDArray[np.int32]
     weight_scales: npt.NDArray[np.float32]
     bias: npt.NDArray[np.int32] | None = None
+
+    def arrays(self, layer: str) -> dict[str, npt.NDArray[Any]]:
+        """The arrays by the names that a file and the checksums give them."""
+        named = {f"layer/{layer}/{part}": getattr(self, part) for part in _PARTS}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 class NetworkTrace:
@@ -31,13 +47,14 @@ class NetworkTrace:
     ----------
     network : the graph in execution order
     parameters : by layer name
-    tensors : activations N,H,W,C by tensor name; outputs of layers may be missing
-    checksums : sha256 by stored array, where a file already has them
+    tensors : int8 or uint8 [N, H, W, C] by tensor name; what no layer reads may be missing
+    checksums : sha256 by array name (`tensor/<name>`, `layer/<name>/weights`) of arrays that their mapping
+        checks by itself; the others are checked here. Arrays are not to be changed afterwards.
 
     Raises
     ------
     TraceError
-        If the graph does not hold together.
+        If the graph does not hold together, or an array is missing or has another shape or dtype.
     """
 
     def __init__(
@@ -45,18 +62,40 @@ class NetworkTrace:
         network: Network,
         parameters: Mapping[str, LayerParameters],
         tensors: Mapping[str, Tensor],
-        content_hash: str | None = None,
+        *,
+        checksums: Mapping[str, str] | None = None,
     ) -> None:
+        check_network(network)
         self.network = network
-        self.parameters = parameters
-        self.tensors = tensors
-        self._content_hash = content_hash
-        _check_graph(network, parameters, tensors)
+        self.parameters = MappingProxyType(dict(parameters)) if isinstance(parameters, dict) else parameters
+        self.tensors = MappingProxyType(dict(tensors)) if isinstance(tensors, dict) else tensors
+        self._checksums = dict(checksums or {})
+        self._content_hash: str | None = None
+        self._nodes = {n.layer.name: n for n in network.nodes if isinstance(n, LayerNode)}
+        self._check_names()
+        for name in self.tensors:
+            if f"tensor/{name}" not in self._checksums:
+                _check_tensor(network, name, self.tensors[name])
+        for name, node in self._nodes.items():
+            if f"layer/{name}/weights" not in self._checksums:
+                check_parameters(network.name, node.layer, self.parameters[name])
+
+    def _check_names(self) -> None:
+        network = self.network.name
+        if unknown := [name for name in self.tensors if name not in self.network.tensors]:
+            raise TraceError(f"{network}: tensor {unknown[0]!r} is not described")
+        if unknown := [name for name in self.parameters if name not in self._nodes]:
+            raise TraceError(f"{network}: parameters of {unknown[0]!r}; layers: {', '.join(self.layers)}")
+        for name, node in self._nodes.items():
+            if name not in self.parameters:
+                raise TraceError(f"{network}: layer {name} has no weights")
+            if node.input not in self.tensors:
+                raise TraceError(f"{network}: layer {name} has no activations ({node.input!r})")
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that run on the array, in order."""
-        return tuple(node.layer.name for node in self.network.nodes if isinstance(node, LayerNode))
+        return tuple(self._nodes)
 
     @property
     def inputs_count(self) -> int:
@@ -64,42 +103,57 @@ class NetworkTrace:
         return self.network.tensors[self.network.inputs[0]].shape[0]
 
     @property
+    def checksums(self) -> dict[str, str]:
+        """sha256 of every array by its name; reads those that no file has checksums of."""
+        for name in self.tensors:
+            if (key := f"tensor/{name}") not in self._checksums:
+                self._checksums[key] = checksum(self.tensors[name])
+        for name in self._nodes:
+            if f"layer/{name}/weights" not in self._checksums:
+                for key, array in self.parameters[name].arrays(name).items():
+                    self._checksums[key] = checksum(array)
+        return dict(self._checksums)
+
+    @property
     def content_hash(self) -> str:
-        """sha256 of the graph and of every tensor; the same in memory and from a file."""
+        """sha256 of the graph and of every array; the same in memory and from a file."""
         if self._content_hash is None:
-            self._content_hash = content_hash(self.network, checksums(self.parameters, self.tensors))
+            self._content_hash = content_hash(self.network, self.checksums)
         return self._content_hash
+
+    @property
+    def parameters_replaced(self) -> bool:
+        """Whether activations were captured with other parameters than these: see `replace_parameters`."""
+        return "parameters" in self.network.provenance
 
     def layer(self, name: str) -> LayerTrace:
         """One layer with its tensors; raises TraceError if there is none of this name."""
-        for node in self.network.nodes:
-            if isinstance(node, LayerNode) and node.layer.name == name:
-                break
-        else:
+        node = self._nodes.get(name)
+        if node is None:
             raise TraceError(f"{self.network.name}: no layer {name!r}; layers: {', '.join(self.layers)}")
         given = self.parameters[name]
-        info, out = self.network.tensors[node.input], self.network.tensors[node.output]
-        activations = self.tensors[node.input].reshape(node.layer.activation_shape)
-        outputs = self.tensors.get(node.output)
+        read, written = self.network.tensors[node.input], self.network.tensors[node.output]
         return LayerTrace(
             layer=node.layer,
             weights=given.weights,
-            activations=activations,
+            activations=self.tensors[node.input].reshape(node.layer.activation_shape),
             weight_zero_points=given.weight_zero_points,
             weight_scales=given.weight_scales,
-            activation_zero_point=info.zero_point,
-            activation_scale=info.scale,
+            activation_zero_point=read.zero_point,
+            activation_scale=read.scale,
             bias=given.bias,
             relu=node.relu,
-            outputs=None if outputs is None else outputs.reshape(node.layer.output_shape),
-            output_zero_point=out.zero_point,
-            output_scale=out.scale,
+            outputs=self.tensors.get(node.output),
+            output_zero_point=written.zero_point,
+            output_scale=written.scale,
         )
 
     def select_input(self, index: int) -> "NetworkTrace":
-        """The trace of one input alone (N = 1)."""
+        """The trace of one input alone (N = 1), its tensors views of these; raises TraceError."""
         if not 0 <= index < self.inputs_count:
             raise TraceError(f"{self.network.name}: no input {index}; the trace has {self.inputs_count}")
+        if self.inputs_count == 1:
+            return self
         infos = {name: replace(t, shape=(1, *t.shape[1:])) for name, t in self.network.tensors.items()}
         nodes = tuple(
             replace(n, layer=replace(n.layer, batch=1)) if isinstance(n, LayerNode) else n
@@ -107,18 +161,33 @@ class NetworkTrace:
         )
         network = replace(self.network, tensors=infos, nodes=nodes)
         tensors = {name: self.tensors[name][index : index + 1] for name in self.tensors}
-        return NetworkTrace(network, self.parameters, tensors)
+        known = {name: sha256 for name, sha256 in self._checksums.items() if name.startswith("layer/")}
+        return NetworkTrace(network, self.parameters, tensors, checksums=known)
 
 
 def replace_parameters(
-    trace: NetworkTrace, parameters: Mapping[str, LayerParameters], note: str
+    trace: NetworkTrace, parameters: Mapping[str, LayerParameters], note: str = "replaced"
 ) -> NetworkTrace:
-    """The trace with other parameters (pruned, say); `note` goes into its provenance.
+    """The trace with other parameters of some or all layers (pruned, say).
 
-    The captured activations stay those of the original parameters, and the note must say so.
+    Activations and outputs stay as captured: they are not what the new parameters compute. `note` says so
+    in the provenance of every result, under `parameters`, after the notes of earlier replacements.
+
+    Raises
+    ------
+    TraceError
+        If a layer is unknown or its arrays do not fit.
     """
-    network = replace(trace.network, provenance={**trace.network.provenance, "parameters": note})
-    return NetworkTrace(network, parameters, trace.tensors)
+    earlier = trace.network.provenance.get("parameters")
+    provenance = trace.network.provenance | {"parameters": f"{earlier}; {note}" if earlier else note}
+    old = tuple(f"layer/{name}/" for name in parameters)
+    known = {name: sha256 for name, sha256 in trace._checksums.items() if not name.startswith(old)}
+    return NetworkTrace(
+        replace(trace.network, provenance=provenance),
+        {**trace.parameters, **parameters},
+        trace.tensors,
+        checksums=known,
+    )
 
 
 def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
@@ -127,7 +196,7 @@ def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
     Raises
     ------
     TraceError
-        If two layers have one name, or their batches differ.
+        If there is none, two have one name, or their batches differ.
     """
     tensors: dict[str, Tensor] = {}
     infos: dict[str, TensorInfo] = {}
@@ -135,24 +204,15 @@ def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
     parameters: dict[str, LayerParameters] = {}
     for trace in layers:
         layer = trace.layer
-        if layer.name in parameters:
-            raise TraceError(f"{name}: two layers are named {layer.name!r}")
-        if layer.batch != layers[0].layer.batch:
-            raise TraceError(f"{name}: {layer.name} has {layer.batch} inputs, others {layers[0].layer.batch}")
-        source, target = f"{layer.name}.input", f"{layer.name}.output"
-        tensors[source] = trace.activations
-        infos[source] = _info(source, trace.activations, trace.activation_scale, trace.activation_zero_point)
-        outputs = trace.outputs
-        if outputs is not None:
-            tensors[target] = outputs
-        infos[target] = TensorInfo(
-            name=target,
-            shape=layer.output_shape,
-            dtype=_dtype(outputs if outputs is not None else trace.activations),
-            scale=trace.output_scale,
-            zero_point=trace.output_zero_point,
+        node = LayerNode(
+            layer=layer, input=f"{layer.name}.input", output=f"{layer.name}.output", relu=trace.relu
         )
-        nodes.append(LayerNode(layer=layer, input=source, output=target, relu=trace.relu))
+        read, written = _infos(node, trace)
+        nodes.append(node)
+        infos |= {read.name: read, written.name: written}
+        tensors[read.name] = trace.activations
+        if trace.outputs is not None:
+            tensors[written.name] = trace.outputs
         parameters[layer.name] = LayerParameters(
             weights=trace.weights,
             weight_zero_points=trace.weight_zero_points,
@@ -169,100 +229,54 @@ def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
     return NetworkTrace(network, parameters, tensors)
 
 
-def describe(trace: NetworkTrace) -> list[dict[str, Any]]:
-    """One row per layer: shape, MACs, densities, bytes dense and as bitmask."""
-    from accelsim.formats import bitmask
+def _infos(node: LayerNode, trace: LayerTrace) -> tuple[TensorInfo, TensorInfo]:
+    read = TensorInfo(
+        name=node.input,
+        shape=trace.layer.activation_shape,
+        dtype="int8" if trace.activations.dtype == np.int8 else "uint8",
+        scale=trace.activation_scale,
+        zero_point=trace.activation_zero_point,
+    )
+    like = trace.activations if trace.outputs is None else trace.outputs
+    written = TensorInfo(
+        name=node.output,
+        shape=trace.layer.output_shape,
+        dtype="int8" if like.dtype == np.int8 else "uint8",
+        scale=trace.output_scale,
+        zero_point=trace.output_zero_point,
+    )
+    return read, written
 
-    rows = []
-    for name in trace.layers:
-        layer = trace.layer(name)
-        shape, weights, activations = layer.layer, layer.weights, layer.activations
-        weight_zeros = layer.weight_zero_points[:, None, None, None]
-        rows.append(
-            {
-                "layer": name,
-                "kind": shape.kind,
-                "weights": "x".join(map(str, shape.weight_shape)),
-                "activations": "x".join(map(str, shape.activation_shape)),
-                "macs": shape.dense_macs,
-                "weight_density_fraction": round(float((weights != weight_zeros).mean()), 4),
-                "activation_density_fraction": round(
-                    float((activations != layer.activation_zero_point).mean()), 4
-                ),
-                "dense_bytes": weights.nbytes + activations.nbytes,
-                "bitmask_bytes": (
-                    bitmask.size_bits(weights, layer.weight_zero_points)
-                    + bitmask.size_bits(activations, layer.activation_zero_point)
-                )
-                // 8,
-            }
+
+def _check_tensor(network: Network, name: str, tensor: Tensor) -> None:
+    info = network.tensors[name]
+    if not isinstance(tensor, np.ndarray) or tensor.dtype.name != info.dtype or tensor.shape != info.shape:
+        given = f"{getattr(tensor, 'dtype', type(tensor).__name__)} {np.shape(tensor)}"
+        raise TraceError(f"{network.name}: tensor {name!r} must be {info.dtype} {info.shape}, not {given}")
+
+
+def check_parameters(label: str, layer: Layer, given: LayerParameters) -> None:
+    """Raise TraceError, which begins with `label`, unless arrays have the dtypes and shapes of the layer."""
+    k = (layer.filters,)
+    wanted: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+        "weights": (("int8", "uint8"), layer.weight_shape),
+        "weight_zero_points": (("int32",), k),
+        "weight_scales": (("float32",), k),
+        "bias": (("int32",), k),
+    }
+    for part, (dtypes, shape) in wanted.items():
+        array = getattr(given, part)
+        if array is None and part == "bias":
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes or array.shape != shape:
+            dtype = getattr(array, "dtype", type(array).__name__)
+            raise TraceError(
+                f"{label}: {layer.name}: {part} must be {' or '.join(dtypes)} {shape}, "
+                f"not {dtype} {np.shape(array)}"
+            )
+    zeros, allowed = given.weight_zero_points, np.iinfo(given.weights.dtype)
+    if zeros.min() < allowed.min or zeros.max() > allowed.max:
+        raise TraceError(
+            f"{label}: {layer.name}: weight_zero_points must be values of {given.weights.dtype}, "
+            f"not {zeros.min()} to {zeros.max()}"
         )
-    return rows
-
-
-def checksum(array: npt.NDArray[Any]) -> str:
-    """sha256 of an array's bytes, dtype and shape."""
-    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def checksums(parameters: Mapping[str, LayerParameters], tensors: Mapping[str, Tensor]) -> dict[str, str]:
-    """Checksum of every dense array, by the name it has in a file."""
-    found = {f"tensor/{name}": checksum(tensors[name]) for name in tensors}
-    for layer, given in parameters.items():
-        for part in ("weights", "weight_zero_points", "weight_scales", "bias"):
-            array = getattr(given, part)
-            if array is not None:
-                found[f"layer/{layer}/{part}"] = checksum(array)
-    return found
-
-
-def content_hash(network: Network, sums: Mapping[str, str]) -> str:
-    """sha256 over the graph and the checksums."""
-    text = json.dumps([asdict(network), dict(sorted(sums.items()))], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _info(name: str, tensor: Tensor, scale: float, zero_point: int) -> TensorInfo:
-    n, h, w, c = tensor.shape
-    return TensorInfo(name=name, shape=(n, h, w, c), dtype=_dtype(tensor), scale=scale, zero_point=zero_point)
-
-
-def _dtype(tensor: Tensor) -> Any:
-    return tensor.dtype.name
-
-
-def _check_graph(
-    network: Network, parameters: Mapping[str, LayerParameters], tensors: Mapping[str, Tensor]
-) -> None:
-    name = network.name
-    if not network.inputs or not network.nodes:
-        raise TraceError(f"{name}: a network needs an input and a node")
-    known = set(network.inputs)
-    for node in network.nodes:
-        label = node.layer.name if isinstance(node, LayerNode) else node.name
-        read = (node.input,) if isinstance(node, LayerNode) else node.inputs
-        for tensor in (*read, node.output):
-            if tensor not in network.tensors:
-                raise TraceError(f"{name}: {label} names tensor {tensor!r}, which is not described")
-        if missing := [tensor for tensor in read if tensor not in known]:
-            raise TraceError(f"{name}: {label} reads {missing[0]!r} before anything writes it")
-        known.add(node.output)
-        if isinstance(node, LayerNode):
-            if node.layer.name not in parameters:
-                raise TraceError(f"{name}: layer {label} has no weights")
-            if node.input not in tensors:
-                raise TraceError(f"{name}: layer {label} has no activations ({node.input!r})")
-            _check_sizes(node.layer, network.tensors[node.input], network.tensors[node.output])
-
-
-def _check_sizes(layer: Layer, read: TensorInfo, written: TensorInfo) -> None:
-    for info, shape in ((read, layer.activation_shape), (written, layer.output_shape)):
-        if np.prod(info.shape) != np.prod(shape):
-            raise TraceError(f"{layer.name}: tensor {info.name!r} has shape {info.shape}, expected {shape}")
-
-
-def node_name(node: LayerNode | Operation) -> str:
-    """The name of a node of either kind."""
-    return node.layer.name if isinstance(node, LayerNode) else node.name

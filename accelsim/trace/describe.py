@@ -1,0 +1,36 @@
+"""What a trace holds, one row per layer."""
+
+from typing import Any
+
+import numpy as np
+
+from accelsim.formats import bitmask
+from accelsim.trace.network import NetworkTrace
+
+
+def describe(trace: NetworkTrace) -> list[dict[str, Any]]:
+    """One row per layer: shapes, MACs, densities, bytes of both operands dense and as bitmask."""
+    rows = []
+    for name in trace.layers:
+        layer = trace.layer(name)
+        shape, weights, activations = layer.layer, layer.weights, layer.activations
+        weight_zeros = layer.weight_zero_points[:, None, None, None]
+        encoded_bits = bitmask.size_bits(weights, layer.weight_zero_points) + bitmask.size_bits(
+            activations, layer.activation_zero_point
+        )
+        rows.append(
+            {
+                "layer": name,
+                "kind": shape.kind,
+                "weights": "x".join(map(str, shape.weight_shape)),
+                "activations": "x".join(map(str, shape.activation_shape)),
+                "macs": shape.dense_macs,
+                "weight_density_fraction": round(float(np.mean(weights != weight_zeros)), 4),
+                "activation_density_fraction": round(
+                    float(np.mean(activations != layer.activation_zero_point)), 4
+                ),
+                "dense_bytes": weights.nbytes + activations.nbytes,
+                "bitmask_bytes": encoded_bits // 8,
+            }
+        )
+    return rows

@@ -1,0 +1,144 @@
+"""Does a network hold together? Names, order, geometry and shapes, without its arrays."""
+
+from math import isfinite
+
+import numpy as np
+
+from accelsim.errors import TraceError
+from accelsim.network import Layer, LayerNode, Network, Operation, TensorInfo
+
+Shape = tuple[int, ...]
+
+
+def node_name(node: LayerNode | Operation) -> str:
+    """The name of a node of either kind."""
+    return node.layer.name if isinstance(node, LayerNode) else node.name
+
+
+def node_inputs(node: LayerNode | Operation) -> tuple[str, ...]:
+    """The tensors that a node reads."""
+    return (node.input,) if isinstance(node, LayerNode) else node.inputs
+
+
+def check_network(network: Network) -> None:
+    """Raise TraceError, which names the network and the node or tensor, unless all of this holds.
+
+    - A tensor has the name of its key, sizes of at least 1, a positive scale, a zero point that its
+      dtype holds; all tensors have one N.
+    - Names of nodes are unique; a tensor is written once, before it is read, and inputs never.
+    - The shapes of a node's tensors are those that its geometry gives.
+    """
+    try:
+        if not network.inputs or not network.nodes:
+            raise TraceError("a network needs an input and a node")
+        for key, info in network.tensors.items():
+            _check_tensor(key, info)
+        counts = {info.shape[0]: name for name, info in network.tensors.items()}
+        if len(counts) > 1:
+            raise TraceError(f"all tensors must have one N, not {', '.join(_counts(counts))}")
+        _check_order(network)
+        for node in network.nodes:
+            read = [network.tensors[name] for name in node_inputs(node)]
+            written = network.tensors[node.output]
+            if isinstance(node, LayerNode):
+                _check_layer(node.layer, read[0], written)
+            else:
+                _check_operation(node, read, written)
+    except TraceError as error:
+        raise TraceError(f"{network.name}: {error}") from error
+
+
+def _counts(counts: dict[int, str]) -> list[str]:
+    return [f"{count} ({name!r})" for count, name in counts.items()]
+
+
+def _check_tensor(key: str, info: TensorInfo) -> None:
+    name = f"tensor {key!r}"
+    if info.name != key:
+        raise TraceError(f"{name} is described as {info.name!r}")
+    if len(info.shape) != 4 or min(info.shape) < 1:
+        raise TraceError(f"{name} must have 4 sizes of at least 1 (N,H,W,C), not {info.shape}")
+    if info.dtype not in ("int8", "uint8"):
+        raise TraceError(f"{name} must be int8 or uint8, not {info.dtype}")
+    if not (isfinite(info.scale) and info.scale > 0):
+        raise TraceError(f"{name} must have a positive scale, not {info.scale}")
+    allowed = np.iinfo(info.dtype)
+    if not allowed.min <= info.zero_point <= allowed.max:
+        raise TraceError(f"{name} must have a zero point of {info.dtype}, not {info.zero_point}")
+
+
+def _check_order(network: Network) -> None:
+    names: set[str] = set()
+    for name in (*network.inputs, *network.outputs):
+        if name not in network.tensors:
+            raise TraceError(f"{name!r} is an input or output, but not described")
+    written = set(network.inputs)
+    for node in network.nodes:
+        label = node_name(node)
+        if label in names:
+            raise TraceError(f"two nodes are named {label!r}")
+        names.add(label)
+        for tensor in (*node_inputs(node), node.output):
+            if tensor not in network.tensors:
+                raise TraceError(f"{label}: tensor {tensor!r} is not described")
+        for tensor in node_inputs(node):
+            if tensor not in written:
+                raise TraceError(f"{label} reads {tensor!r} before anything writes it")
+        if node.output in written:
+            raise TraceError(f"{label} writes {node.output!r}, which is an input or written before")
+        written.add(node.output)
+    if missing := [name for name in network.outputs if name not in written]:
+        raise TraceError(f"output {missing[0]!r} is never written")
+
+
+def _check_layer(layer: Layer, read: TensorInfo, written: TensorInfo) -> None:
+    if layer.kind not in ("convolution", "fully_connected"):
+        raise TraceError(f"{layer.name}: kind must be convolution or fully_connected, not {layer.kind!r}")
+    sizes = (layer.batch, layer.input_height, layer.input_width, layer.channels, layer.filters, layer.groups)
+    if min(*sizes, *layer.kernel, *layer.stride, *layer.dilation) < 1 or min(layer.padding) < 0:
+        raise TraceError(f"{layer.name}: sizes must be at least 1 and padding at least 0, not {layer}")
+    if layer.channels % layer.groups or layer.filters % layer.groups:
+        raise TraceError(
+            f"{layer.name}: {layer.groups} groups do not divide {layer.channels} channels and "
+            f"{layer.filters} filters"
+        )
+    n, h, w, c = read.shape
+    # A fully connected layer may read a whole image, flattened: (n, h, w, c) as (n, 1, 1, h*w*c).
+    if layer.activation_shape not in (read.shape, (n, 1, 1, h * w * c)):
+        raise _unfit(layer.name, "reads", read, layer.activation_shape)
+    if written.shape != layer.output_shape:
+        raise _unfit(layer.name, "writes", written, layer.output_shape)
+
+
+def _check_operation(operation: Operation, read: list[TensorInfo], written: TensorInfo) -> None:
+    wanted = {"add": 2, "concatenate": max(1, len(read))}.get(operation.kind, 1)
+    if len(read) != wanted:
+        raise TraceError(f"{operation.name}: {operation.kind} cannot take {len(read)} inputs")
+    for info in read[1:]:
+        same = 4 if operation.kind == "add" else 3
+        if info.shape[:same] != read[0].shape[:same]:
+            raise _unfit(operation.name, "reads", info, read[0].shape)
+    shape = _operation_shape(operation, read)
+    if written.shape != shape:
+        raise _unfit(operation.name, "writes", written, shape)
+
+
+def _operation_shape(operation: Operation, read: list[TensorInfo]) -> Shape:
+    n, h, w, c = read[0].shape
+    if operation.kind == "add":
+        return n, h, w, c
+    if operation.kind == "concatenate":
+        return n, h, w, sum(info.shape[3] for info in read)
+    if operation.kind == "global_average_pool":
+        return n, 1, 1, c
+    if operation.kind not in ("max_pool", "average_pool"):
+        raise TraceError(f"{operation.name}: unknown kind {operation.kind!r}")
+    top, left, bottom, right = operation.padding
+    (r, s), (down, across) = operation.kernel, operation.stride
+    if min(r, s, down, across) < 1 or min(operation.padding) < 0:
+        raise TraceError(f"{operation.name}: sizes must be at least 1 and padding at least 0: {operation}")
+    return n, (h + top + bottom - r) // down + 1, (w + left + right - s) // across + 1, c
+
+
+def _unfit(node: str, verb: str, info: TensorInfo, shape: Shape) -> TraceError:
+    return TraceError(f"{node} {verb} {info.name!r} of shape {info.shape}, its geometry gives {shape}")
