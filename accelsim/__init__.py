@@ -8,7 +8,9 @@ writes traces; ``accelsim.hardware`` reads chips. Heavy libraries are imported o
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from accelsim.version import VERSION
+
+__version__ = VERSION
 __all__ = ["__version__", "hardware", "load_hardware", "plots", "simulate", "trace"]
 
 if TYPE_CHECKING:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accelsim import __version__
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS
@@ -37,6 +36,7 @@ from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
 from accelsim.trace import LayerTrace, NetworkTrace
 from accelsim.units import ceil_div
+from accelsim.version import versions
 
 Progress = Callable[[str], None]
 
@@ -91,9 +91,9 @@ def simulate(
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
         provenance={
-            "accelsim": __version__,
-            "numpy": np.__version__,
+            **versions(),
             "hardware_hash": hardware_hash(chip),
+            "energy_table_sha256": table.sha256,
             "trace_hash": trace.content_hash,
             "seed": seed,
             **trace.network.provenance,

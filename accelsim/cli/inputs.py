@@ -127,6 +127,9 @@ def import_model(
         None, "--calibration", help=".npy, as --inputs; default: the inputs"
     ),
     out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
+    batch: int | None = typer.Option(
+        None, "--batch", min=1, help="fixes a dynamic first dimension (1: one image each)"
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Quantise an ONNX model, capture every activation on real inputs, and write a trace."""
@@ -136,7 +139,7 @@ def import_model(
 
     batches = read_batches(inputs)
     calibrated = batches if calibration is None else read_batches(calibration)
-    trace = import_onnx(model, batches, calibrated)
+    trace = import_onnx(model, batches, calibrated, batch=batch)
     write(trace, out)
     listed = {"trace": str(out), "layers": len(trace.layers), "not_modelled": trace.network.not_modelled}
     if as_json:
@@ -153,12 +156,14 @@ def workloads_list(as_json: bool = JSON) -> None:
     """Real networks that can be fetched from the package registry."""
     from accelsim import zoo
 
-    rows = zoo.recipes()
+    recipes = zoo.recipes()
     if as_json:
-        show(rows)
+        show([recipe.model_dump() for recipe in recipes.values()])
         return
-    for row in rows:
-        print(f"{row['name']:<16} {row['description']}")
+    for name, recipe in recipes.items():
+        print(f"{name:<16} {recipe.description}")
+        print(f"{'':<16} code {recipe.code_licence}; weights {recipe.weights_licence}")
+        print(f"{'':<16} {recipe.source}")
 
 
 @workloads_app.command("fetch")

@@ -2,16 +2,16 @@
 
 import typer
 
-from accelsim import __version__
 from accelsim.cli import explore, inputs, runs
 from accelsim.cli.app import app
+from accelsim.version import VERSION
 
 __all__ = ["explore", "inputs", "main", "runs"]
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"accelsim {__version__}")
+        print(f"accelsim {VERSION}")
         raise typer.Exit
 
 

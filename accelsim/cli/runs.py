@@ -11,6 +11,7 @@ from accelsim.cli.app import JSON, app, guarded, show, steps
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
+    from accelsim.results import NetworkResult
     from accelsim.trace import NetworkTrace
 
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
@@ -56,7 +57,7 @@ def run(
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
     if not traces:
-        _main_job(out, threads, as_json)
+        _main_job(out, threads, seed, as_json)
         return
     from accelsim.hardware import load_hardware
     from accelsim.report import summary_rows
@@ -74,17 +75,18 @@ def run(
         chosen = baseline or chips[0].name
         documents[str(path)] = summary_rows(summaries, chosen)
         if not as_json:
-            _print_summaries(summaries, chosen, results[0].not_modelled)
+            _print_summaries(summaries, chosen)
+            _print_notes(results)
             print(f"results in {out / path.stem}")
     if as_json:
         show(documents)
 
 
-def _main_job(out: Path, threads: int | None, as_json: bool) -> None:
-    from accelsim.pipeline import BASELINE, main_job
+def _main_job(out: Path, threads: int | None, seed: int, as_json: bool) -> None:
+    from accelsim.study.main_job import BASELINE, main_job
 
     with steps("resnet50-thin") as progress:
-        job = main_job(out, threads=threads, progress=progress)
+        job = main_job(out, threads=threads, seed=seed, progress=progress)
     if as_json:
         show(job.document())
         return
@@ -92,20 +94,24 @@ def _main_job(out: Path, threads: int | None, as_json: bool) -> None:
     print(job.agreement_text())
     for title, results in job.runs.items():
         print(f"\n{title}")
-        _print_summaries([r.summary() for r in results], BASELINE, results[0].not_modelled)
+        _print_summaries([r.summary() for r in results], BASELINE)
+    _print_notes([result for results in job.runs.values() for result in results])
     print(f"results in {job.folder}")
 
 
-def _print_summaries(summaries: Sequence[dict[str, Any]], baseline: str, not_modelled: Sequence[str]) -> None:
-    from rich.console import Console
+def _print_summaries(summaries: Sequence[dict[str, Any]], baseline: str) -> None:
+    from accelsim.report import as_text, summary_tables
 
-    from accelsim.report import summary_tables
+    print(as_text(summary_tables(summaries, baseline)), end="")
 
-    console = Console()
-    for table in summary_tables(summaries, baseline):
-        console.print(table)
-    for text in not_modelled:
-        print(f"not modelled: {text}")
+
+def _print_notes(results: "Sequence[NetworkResult]") -> None:
+    """What readers of the tables have to know, each said once."""
+    from accelsim.report import notes
+
+    told = [note for result in results for note in notes(result)]
+    told += [f"Not modelled: {text}." for result in results for text in result.not_modelled]
+    print("\n".join(dict.fromkeys(told)))
 
 
 @app.command("plot")

@@ -35,7 +35,10 @@ def prune_magnitude(weights: Tensor, zero_points: npt.NDArray[np.int32], density
 
 
 def prune_network(trace: NetworkTrace, density: float) -> NetworkTrace:
-    """Every layer pruned to `density`: a pattern of zeros, not an accurate network."""
+    """Every layer pruned to `density`: a pattern of zeros, not an accurate network.
+
+    A network `n` pruned to 0.3 is called `n-weights30`.
+    """
     parameters = {}
     for name in trace.layers:
         given = trace.parameters[name]
@@ -45,4 +48,5 @@ def prune_network(trace: NetworkTrace, density: float) -> NetworkTrace:
         f"weights magnitude-pruned to {density:.0%} per layer: pattern only, accuracy not claimed; "
         "activations are those of the unpruned network"
     )
-    return replace_parameters(trace, parameters, note)
+    name = f"{trace.network.name}-weights{100 * density:g}"
+    return replace_parameters(trace, parameters, note, name=name)

@@ -1,12 +1,10 @@
 """Pictures on disk: a vector file and the data drawn, the same bytes on every run."""
 
 import io
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelsim.errors import InputError
+from accelsim.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,33 +45,3 @@ def csv_bytes(table: "pd.DataFrame") -> bytes:
     """A table as CSV in UTF-8: LF ends lines, 12 significant digits, empty where a value is nan."""
     text: str = table.to_csv(index=False, float_format="%.12g", lineterminator="\n")
     return text.encode()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers find the old one or the new one, never a part.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written (no space, no permission, a file where a folder should be).
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes files private; results are as readable as any file the user makes.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

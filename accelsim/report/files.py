@@ -21,10 +21,11 @@ from pydantic import ValidationError
 
 from accelsim import plots
 from accelsim.errors import InputError
+from accelsim.files import write_whole
 from accelsim.hardware import Accelerator
 from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
-from accelsim.plots.save import csv_bytes, write_whole
+from accelsim.plots.save import csv_bytes
 from accelsim.report.trace_events import trace_events
 from accelsim.results import NetworkResult
 
@@ -117,6 +118,8 @@ def notes(result: NetworkResult) -> list[str]:
         "Network cycles are those of the array's layers and of the postprocessor's operations, one after "
         "the other; nothing else is in the time."
     ]
+    if "parameters" in result.provenance:
+        told.append(f"{result.network}: {result.provenance['parameters']}.")
     if drawn:
         told.append(
             f"Outputs drawn at a stated density, because the trace has none, in {_listed(drawn)}: "

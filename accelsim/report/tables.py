@@ -30,9 +30,9 @@ MACHINE = (
     ("utili-\nsation", "utilisation_fraction", 3),
     ("bound by", "bound_by", None),
     ("DRAM\nMB", "dram_mb_per_inference", 2),
-    ("energy\nuJ", "energy_uj_mean", 2),
-    ("low\nuJ", "energy_uj_low", 2),
-    ("high\nuJ", "energy_uj_high", 2),
+    ("energy\nuJ", "energy_uj_mean", 1),
+    ("low\nuJ", "energy_uj_low", 1),
+    ("high\nuJ", "energy_uj_high", 1),
 )
 
 

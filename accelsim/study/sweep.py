@@ -153,7 +153,8 @@ def _table(rows: Sequence[dict[str, Any] | None]) -> "pd.DataFrame":
 
 
 def _write(table: "pd.DataFrame", out: Path) -> None:
-    from accelsim.plots.save import csv_bytes, write_whole
+    from accelsim.files import write_whole
+    from accelsim.plots.save import csv_bytes
 
     write_whole(out / "sweep.csv", csv_bytes(table))
 
@@ -164,7 +165,8 @@ def _sentences(table: "pd.DataFrame", grid: Sequence[Point]) -> list[str]:
 
     key = list(grid[0])[-1]
     others = list(grid[0])[:-1]
-    rows = [row for row in table.to_dict("records") if row["error"] == ""]
+    good = table[table["error"] == ""]
+    rows = [{str(name): value for name, value in row.items()} for row in good.to_dict("records")]
     return [
         sentence(before, after, key)
         for before, after in pairwise(rows)

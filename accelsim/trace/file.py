@@ -6,8 +6,6 @@ its header only; an array is read, decoded and checked when it is used.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
+from accelsim.files import write_whole
 from accelsim.formats import Stream, bitmask
 from accelsim.network import Layer, LayerNode, Network
 from accelsim.trace.canonical import canonical_text, checksum, content_hash, description, network_of
@@ -55,27 +54,13 @@ def write(trace: NetworkTrace, path: str | Path) -> None:
         "content_hash": trace.content_hash,
     }
     data = save(dict(sorted(arrays.items())), metadata={_ENTRY: canonical_text(document)})
-    _write_whole(Path(path), data)
+    write_whole(Path(path), data, TraceError)
 
 
 def _encode(name: str, dense: Array, zero: int | Array, arrays: dict[str, Array]) -> None:
     stream = bitmask.encode(dense, zero, name)
     arrays[f"{name}.mask"] = stream.metadata
     arrays[f"{name}.values"] = stream.payload
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise TraceError(f"{path}: cannot write {len(data)} bytes: {error.strerror or error}") from error
 
 
 def read(path: str | Path) -> NetworkTrace:
@@ -92,7 +77,7 @@ def read(path: str | Path) -> NetworkTrace:
     if not file.is_file():
         raise TraceError(f"{file}: no such file")
     try:
-        opened = safe_open(file, framework="numpy")
+        opened: Any = safe_open(file, framework="numpy")
     except (SafetensorError, OSError) as error:
         raise TraceError(f"{file}: not a whole safetensors file: {error}") from error
     metadata: dict[str, str] = opened.metadata() or {}

@@ -166,12 +166,17 @@ class NetworkTrace:
 
 
 def replace_parameters(
-    trace: NetworkTrace, parameters: Mapping[str, LayerParameters], note: str = "replaced"
+    trace: NetworkTrace,
+    parameters: Mapping[str, LayerParameters],
+    note: str = "replaced",
+    *,
+    name: str | None = None,
 ) -> NetworkTrace:
     """The trace with other parameters of some or all layers (pruned, say).
 
     Activations and outputs stay as captured: they are not what the new parameters compute. `note` says so
-    in the provenance of every result, under `parameters`, after the notes of earlier replacements.
+    in the provenance of every result, under `parameters`, after the notes of earlier replacements. The
+    network is called `name`, or as before.
 
     Raises
     ------
@@ -183,7 +188,7 @@ def replace_parameters(
     old = tuple(f"layer/{name}/" for name in parameters)
     known = {name: sha256 for name, sha256 in trace._checksums.items() if not name.startswith(old)}
     return NetworkTrace(
-        replace(trace.network, provenance=provenance),
+        replace(trace.network, name=name or trace.network.name, provenance=provenance),
         {**trace.parameters, **parameters},
         trace.tensors,
         checksums=known,

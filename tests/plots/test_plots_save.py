@@ -1,6 +1,5 @@
 import math
 import os
-import stat
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,8 +9,7 @@ import pytest
 from results_by_hand import result
 
 from accelsim import plots
-from accelsim.errors import InputError
-from accelsim.plots.save import csv_bytes, write_whole
+from accelsim.plots.save import csv_bytes
 
 
 def test_equal_pictures_are_equal_bytes(tmp_path):
@@ -40,36 +38,6 @@ def test_a_picture_is_a_vector_file_with_its_data_beside_it(tmp_path):
 def test_csv_has_twelve_digits_lf_and_empty_for_nan():
     table = pd.DataFrame({"name": ["a,b", "µ"], "value": [0.1 + 0.2, math.nan], "count": [2**60, 1]})
     assert csv_bytes(table) == 'name,value,count\n"a,b",0.3,1152921504606846976\nµ,,1\n'.encode()
-
-
-@pytest.mark.small
-def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "layers.csv"
-    write_whole(path, b"old")
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(InputError, match=r"layers\.csv: cannot be written: No space left on device"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["layers.csv"]
-
-
-@pytest.mark.small
-def test_a_file_where_a_folder_should_be_is_named(tmp_path):
-    (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match="taken"):
-        write_whole(tmp_path / "taken" / "plots" / "a.csv", b"")
-
-
-@pytest.mark.small
-def test_files_are_as_readable_as_any_other(tmp_path):
-    (tmp_path / "plain").write_text("")
-    write_whole(tmp_path / "written", b"")
-    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "written")]
-    assert modes[0] == modes[1]
 
 
 @pytest.mark.parametrize("module", ["accelsim.plots", "accelsim.report"])

@@ -155,7 +155,7 @@ def test_notes_say_when_a_16_bit_chip_runs_8_bit_values():
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(InputError, match=r"taken.layers\.csv: cannot be written"):
+    with pytest.raises(InputError, match=r"taken.layers\.csv: cannot write"):
         write_run(result(), tmp_path / "taken")
 
 
