@@ -28,12 +28,18 @@ def sweep(
     with steps("points", len(axes)) as progress:
         done = run_sweep(trace, hardware, overrides, axes, out, workers=workers, progress=progress)
     if as_json:
-        show({"points": json.loads(done.table.to_json(orient="records")), "sentences": done.sentences})
+        show(
+            {
+                "points": json.loads(done.table.to_json(orient="records")),
+                "sentences": done.sentences,
+                "files": [str(path) for path in done.files],
+            }
+        )
     else:
         shown = [*axes[0], "cycles_mean", "energy_uj_mean", "utilisation_fraction", "bound_by", "error"]
         print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
         print("\n".join(done.sentences))
-        print(f"table and plot in {out}")
+        print("\n".join(str(path) for path in done.files))
     if done.failed:
         raise typer.Exit(1)
 

@@ -161,8 +161,12 @@ def compare(
     """Two runs, layer by layer: how many cycles more or fewer, and which cause explains it."""
     from accelsim.report import compare_runs, read_run
 
-    table = compare_runs(read_run(before), read_run(after))
+    was, now = read_run(before), read_run(after)
+    table = compare_runs(was, now)
     if as_json:
         show(json.loads(table.to_json(orient="records")))
-    else:
-        print(table.to_string(index=False))
+        return
+    from accelsim.report import compare_text
+
+    print(f"before: {was.title}\nafter:  {now.title}\n")
+    print(compare_text(table), end="")

@@ -1,12 +1,13 @@
 """What a run leaves behind: files that programs read, tables and sentences that people read."""
 
-from accelsim.report.explain import compare_runs, run_row, sentence
+from accelsim.report.explain import compare_runs, compare_text, run_row, sentence
 from accelsim.report.files import notes, read_run, write_run
 from accelsim.report.tables import as_text, summary_rows, summary_tables
 
 __all__ = [
     "as_text",
     "compare_runs",
+    "compare_text",
     "notes",
     "read_run",
     "run_row",

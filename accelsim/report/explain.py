@@ -27,7 +27,7 @@ CAUSE_WORDS = {
     "fill": "fill the pipeline",
     "drain_wait": "wait for drains to DRAM",
     "fetch_wait": "wait for DRAM fetches",
-    "postprocess": "wait for the postprocessor",
+    "postprocess": "pass in operations of the postprocessor",
 }
 MOST_CAUSES = 3
 # A cause that eats less than this share of what is lost is not worth a reader's time.
@@ -115,6 +115,29 @@ def compare_runs(before: Run, after: Run) -> "pd.DataFrame":
         }
         rows.append(row | {f"{cause}_difference_cycles": difference[cause] for cause in CAUSES})
     return pd.DataFrame(rows)
+
+
+def compare_text(table: "pd.DataFrame") -> str:
+    """The table of `compare_runs` for people: cycles per layer, the cause that explains most, and the sums.
+
+    Returns
+    -------
+    Lines of at most 100 columns; a difference below 0 is fewer cycles after than before.
+    """
+    lines = [f"{'layer':<40} {'before':>10} {'after':>10} {'change':>10}  mostly (cycles)"]
+    for row in table.to_dict("records"):
+        name = str(row["layer"])
+        name = name if len(name) <= 40 else f"{name[:18]}...{name[-19:]}"
+        cause = f"{row['explained_by']} {row['explained_cycles']:+,.0f}" if row["explained_by"] else "-"
+        numbers = f"{row['before_cycles']:>10,.0f} {row['after_cycles']:>10,.0f}"
+        lines.append(f"{name:<40} {numbers} {row['difference_cycles']:>+10,.0f}  {cause}")
+    before, after = table["before_cycles"].sum(), table["after_cycles"].sum()
+    lines.append(f"{'all':<40} {before:>10,.0f} {after:>10,.0f} {after - before:>+10,.0f}")
+    sums = {cause: table[f"{cause}_difference_cycles"].sum() for cause in CAUSES}
+    moved = sorted((c for c in CAUSES if abs(sums[c]) >= 0.5), key=lambda c: -abs(sums[c]))
+    lines.append("by cause: " + (", ".join(f"{c} {sums[c]:+,.0f}" for c in moved) or "no change"))
+    lines.append(f"{before / after:.2f}x as fast" if after else "")
+    return "\n".join(lines) + "\n"
 
 
 def _explaining_cause(difference: Mapping[str, float], total: float) -> str:

@@ -5,9 +5,11 @@ after every finished point, so it does not depend on the number of workers.
 """
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,11 +25,12 @@ Point = dict[str, str]
 
 @dataclass
 class Sweep:
-    """A finished sweep: one row per point of the grid, one sentence per step, how many points failed."""
+    """A finished sweep: a row per point of the grid, a sentence per step, files, how many points failed."""
 
     table: "pd.DataFrame"
-    sentences: list[str] = field(default_factory=list)
-    failed: int = 0
+    sentences: list[str]
+    files: list[Path]
+    failed: int
 
 
 def points(over: Sequence[str]) -> list[Point]:
@@ -60,12 +63,14 @@ def run_sweep(
     workers: int = 2,
     progress: Callable[[str], None] | None = None,
 ) -> Sweep:
-    """Run every point and write `sweep.csv` and the plot to `out`.
+    """Run every point; `out` gets `points.csv` after each, at the end `sweep.svg` with its `sweep.csv`.
 
     Raises
     ------
     InputError
         If a point's chip is wrong: all points are checked before any runs.
+    AccelsimError
+        If a worker dies (out of memory, say).
     KeyboardInterrupt
         With where the finished points are.
     """
@@ -82,15 +87,22 @@ def run_sweep(
             _write(_table(rows), out)
             if progress is not None:
                 progress(", ".join(_settings(grid[index])))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"{len(done)} of {len(grid)} finished points are in {out / 'sweep.csv'}"
-        ) from None
+    except (KeyboardInterrupt, BrokenProcessPool) as error:
+        kept = f"{len(done)} of {len(grid)} points are finished" + (
+            f" and in {out / 'points.csv'}" if done else ""
+        )
+        if isinstance(error, BrokenProcessPool):
+            raise AccelsimError(
+                f"a worker died (out of memory?); {kept}; fewer --workers may help"
+            ) from error
+        raise KeyboardInterrupt(kept) from None
     table = _table(rows)
-    sentences = _sentences(table, grid)
-    _plot(table, grid, out)
-    failed = int((table["error"] != "").sum())
-    return Sweep(table, sentences, failed)
+    return Sweep(
+        table=table,
+        sentences=_sentences(table, grid),
+        files=[out / "points.csv", *_plot(table, grid, out)],
+        failed=int((table["error"] != "").sum()),
+    )
 
 
 def _settings(point: Point) -> list[str]:
@@ -108,7 +120,9 @@ def _finished(
         return
     # Workers must not start threads of their own in the libraries below numpy.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=get_context("spawn"), initializer=_ignore_interrupts
+    ) as pool:
         pending: dict[Future[dict[str, Any]], int] = {
             pool.submit(_point, *job): index for index, job in enumerate(jobs)
         }
@@ -120,6 +134,11 @@ def _finished(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; only the driver answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _point(trace: str, hardware: str, overrides: list[str], point: Point) -> dict[str, Any]:
@@ -136,7 +155,9 @@ def _point(trace: str, hardware: str, overrides: list[str], point: Point) -> dic
     except AccelsimError as error:
         return {**point, "error": str(error)}
     chip = load_hardware(hardware, overrides).model_dump()
-    return {**{key: _value(chip, key) for key in point}, **run_row(result), "error": ""}
+    swept = {key: _value(chip, key) for key in point}
+    pe_count = chip["pe_array"]["rows"] * chip["pe_array"]["columns"]
+    return {**swept, "pe_count": pe_count, **run_row(result), "error": ""}
 
 
 def _value(chip: dict[str, Any], key: str) -> Any:
@@ -156,7 +177,7 @@ def _write(table: "pd.DataFrame", out: Path) -> None:
     from accelsim.files import write_whole
     from accelsim.plots.save import csv_bytes
 
-    write_whole(out / "sweep.csv", csv_bytes(table))
+    write_whole(out / "points.csv", csv_bytes(table))
 
 
 def _sentences(table: "pd.DataFrame", grid: Sequence[Point]) -> list[str]:
@@ -174,10 +195,14 @@ def _sentences(table: "pd.DataFrame", grid: Sequence[Point]) -> list[str]:
     ]
 
 
-def _plot(table: "pd.DataFrame", grid: Sequence[Point], out: Path) -> None:
+def _plot(table: "pd.DataFrame", grid: Sequence[Point], out: Path) -> list[Path]:
+    """One line over one axis, a line per value of the first over two; more axes do not fit a picture."""
     from accelsim import plots
 
     good = table[table["error"] == ""]
-    key = list(grid[0])[-1]
-    if len(grid[0]) == 1 and len(good) > 1:
-        plots.save(plots.sweep(good, key), out / "sweep", plots.sweep_table(good, key))
+    *others, key = grid[0]
+    if len(others) > 1 or len(good) < 2:
+        return []
+    axis = "pe_count" if not others and key in ("pe_array.rows", "pe_array.columns") else key
+    by = others[0] if others else None
+    return list(plots.save(plots.sweep(good, axis, by), out / "sweep", plots.sweep_table(good, axis, by)))
