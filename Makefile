@@ -37,7 +37,7 @@ network: install
 	$(BIN)/python -m pytest -q -m network
 
 notebook: install
-	$(BIN)/python -m pytest -q -m notebook
+	$(BIN)/python -m pytest -q -m notebook -k pe_count_scaling
 
 bench: install
 	$(BIN)/python -m benchmarks
