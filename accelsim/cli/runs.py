@@ -64,6 +64,11 @@ def run(
     from accelsim.study.runs import run_on_chips
 
     chips = [load_hardware(name, overrides) for name in hardware]
+    chosen = baseline or chips[0].name
+    if chosen not in (names := [chip.name for chip in chips]):
+        raise InputError(f"--baseline must be one of {', '.join(names)}, not {chosen!r}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
     documents: dict[str, Any] = {}
     for path in traces:
         trace = open_trace(path)
@@ -72,7 +77,6 @@ def run(
                 trace, chips, out / path.stem, threads=threads, seed=seed, progress=progress
             )
         summaries = [result.summary() for result in results]
-        chosen = baseline or chips[0].name
         documents[str(path)] = summary_rows(summaries, chosen)
         if not as_json:
             _print_summaries(summaries, chosen)
