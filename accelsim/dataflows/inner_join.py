@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import _inner_join_tile as tile
+from accelsim.dataflows import _inner_join_vectors as at
+from accelsim.dataflows._inner_join_tile import count_tile
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator, PeArray
 from accelsim.kernels.masks import count_masks, pack_masks
@@ -97,7 +98,7 @@ def tile_counters(
     geometry, parameters = _geometry(layer), _parameters(chip)
 
     def one(box: Ints) -> Ints:
-        sums: Ints = tile.count_tile(
+        sums: Ints = count_tile(
             box,
             geometry,
             layer.group_filters,
@@ -116,7 +117,7 @@ def tile_counters(
     else:
         with ThreadPoolExecutor(threads) as pool:
             sums = list(pool.map(one, boxes))
-    return _counters(np.array(sums, np.int64).reshape(len(boxes), tile.SUMS), array)
+    return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array)
 
 
 def _geometry(layer: Layer) -> Ints:
@@ -165,8 +166,8 @@ def _parameters(chip: Accelerator) -> Ints:
 
 def _counters(sums: Ints, array: PeArray) -> Ints:
     """Counters from sums: the table of section 2 of the description, and the causes."""
-    every, nonzero_w, nonzero_a = sums[:, tile.ALL], sums[:, tile.NONZERO_W], sums[:, tile.NONZERO_A]
-    both = sums[:, tile.MATCHED]
+    every, nonzero_w, nonzero_a = sums[:, at.ALL], sums[:, at.NONZERO_W], sums[:, at.NONZERO_A]
+    both = sums[:, at.MATCHED]
     weight, activation = array.weight_policy, array.activation_policy
     kept = {(False, False): every, (True, False): nonzero_w, (False, True): nonzero_a, (True, True): both}
     slots = kept[weight == "skip", activation == "skip"]
@@ -174,16 +175,16 @@ def _counters(sums: Ints, array: PeArray) -> Ints:
     if array.lane_sync == "set" or (array.lanes == 1 and "gate" in (weight, activation)):
         updates = done  # each lane accumulates alone
     else:
-        updates = sums[:, tile.UPDATES]
-    idle = sums[:, tile.LANE_IDLE]
+        updates = sums[:, at.UPDATES]
+    idle = sums[:, at.LANE_IDLE]
     if array.lane_sync == "step":
-        idle = array.lanes * sums[:, tile.WORK] - slots
+        idle = array.lanes * sums[:, at.WORK] - slots
     masks = (weight != "compute") + (activation != "compute")
     zero = np.zeros_like(every)
     columns = {
-        "compute_cycles": sums[:, tile.CYCLES],
-        "steps": sums[:, tile.STEPS],
-        "outputs": sums[:, tile.OUTPUTS],
+        "compute_cycles": sums[:, at.CYCLES],
+        "steps": sums[:, at.STEPS],
+        "outputs": sums[:, at.OUTPUTS],
         "dense_macs": every,
         "done_macs": done,
         "gated_macs": slots - done,
@@ -193,27 +194,27 @@ def _counters(sums: Ints, array: PeArray) -> Ints:
         "encoding_padding_macs": zero,
         "accumulator_updates": updates,
         "weight_operand_reads": done,
-        "activation_operand_reads": done - sums[:, tile.PADDING_DONE],
-        "padding_operand_reads": sums[:, tile.PADDING_DONE],
+        "activation_operand_reads": done - sums[:, at.PADDING_DONE],
+        "padding_operand_reads": sums[:, at.PADDING_DONE],
         "mask_bits_read": masks * every,
-        "weight_scratchpad_read_bytes": sums[:, tile.BYTES_W],
-        "weight_scratchpad_reads": sums[:, tile.READS_W],
-        "activation_scratchpad_read_bytes": sums[:, tile.BYTES_A],
-        "activation_scratchpad_reads": sums[:, tile.READS_A],
-        "weight_queue_write_bytes": sums[:, tile.QUEUE_W],
-        "activation_queue_write_bytes": sums[:, tile.QUEUE_A],
+        "weight_scratchpad_read_bytes": sums[:, at.BYTES_W],
+        "weight_scratchpad_reads": sums[:, at.READS_W],
+        "activation_scratchpad_read_bytes": sums[:, at.BYTES_A],
+        "activation_scratchpad_reads": sums[:, at.READS_A],
+        "weight_queue_write_bytes": sums[:, at.QUEUE_W],
+        "activation_queue_write_bytes": sums[:, at.QUEUE_A],
         "mac_lane_cycles": both,
         "zero_mac_lane_cycles": done - both,
         "gated_lane_cycles": slots - done,
         "lane_idle_lane_cycles": idle,
-        "empty_step_lane_cycles": sums[:, tile.EMPTY],
-        "queue_wait_lane_cycles": sums[:, tile.QUEUE_WAIT],
-        "send_wait_lane_cycles": sums[:, tile.SEND_WAIT],
+        "empty_step_lane_cycles": sums[:, at.EMPTY],
+        "queue_wait_lane_cycles": sums[:, at.QUEUE_WAIT],
+        "send_wait_lane_cycles": sums[:, at.SEND_WAIT],
         "conflict_lane_cycles": zero,
-        "imbalance_lane_cycles": sums[:, tile.IMBALANCE],
-        "unmapped_lane_cycles": sums[:, tile.UNMAPPED],
-        "fill_lane_cycles": sums[:, tile.FILL],
-        "drain_wait_lane_cycles": sums[:, tile.DRAIN_WAIT],
+        "imbalance_lane_cycles": sums[:, at.IMBALANCE],
+        "unmapped_lane_cycles": sums[:, at.UNMAPPED],
+        "fill_lane_cycles": sums[:, at.FILL],
+        "drain_wait_lane_cycles": sums[:, at.DRAIN_WAIT],
     }
     return np.stack([columns[name] for name in COUNTERS], axis=1)
 

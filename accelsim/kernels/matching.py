@@ -43,15 +43,10 @@ def match(rows, columns, row_masks, column_masks, matched):
 
 
 @kernel
-def fill_slots(
-    rows, columns, elements, skips_weight, skips_activation, row_counts, column_counts, matched, slots
-):
-    """Slots of each PE: all elements, non-zero weights, non-zero activations, or matched pairs."""
+def fill_slots(rows, columns, elements, skips_weight, skips_activation, row_counts, column_counts, slots):
+    """Slots of each PE where at most one operand is skipped: its non-zero elements, or all elements."""
     for i in range(rows):
-        if skips_weight and skips_activation:
-            for j in range(columns):
-                slots[i, j] = matched[i, j]
-        elif skips_weight:
+        if skips_weight:
             for j in range(columns):
                 slots[i, j] = row_counts[i]
         elif skips_activation:

@@ -22,11 +22,11 @@ def fill_pixels(geometry, box, first_position, columns, pixels):
     """
     rows_p = box[7] - box[6]
     rows_q = box[9] - box[8]
+    line = first_position // rows_q
+    q = box[8] + first_position % rows_q
+    p = box[6] + line % rows_p
+    n = box[0] + line // rows_p
     for column in range(columns):
-        position = first_position + column
-        q = box[8] + position % rows_q
-        p = box[6] + (position // rows_q) % rows_p
-        n = box[0] + position // (rows_q * rows_p)
         top = p * geometry[STRIDE_H] - geometry[PAD_TOP]
         left = q * geometry[STRIDE_W] - geometry[PAD_LEFT]
         for r in range(geometry[KERNEL_H]):
@@ -36,3 +36,10 @@ def fill_pixels(geometry, box, first_position, columns, pixels):
                 inside = 0 <= h < geometry[HEIGHT] and 0 <= w < geometry[WIDTH]
                 pixel = (n * geometry[HEIGHT] + h) * geometry[WIDTH] + w if inside else -1
                 pixels[r * geometry[KERNEL_W] + s, column] = pixel
+        q += 1  # to the next position, without dividing
+        if q == box[9]:
+            q = box[8]
+            p += 1
+            if p == box[7]:
+                p = box[6]
+                n += 1
