@@ -40,5 +40,7 @@ def _lines(part: BaseModel, indent: str) -> list[str]:
 
 def _scalar(value: str | int | float) -> str:
     # PyYAML quotes the texts that would be read as something else, and ends a bare scalar with "...".
-    dumped = yaml.safe_dump(value, width=float("inf"), allow_unicode=True)
+    # Three characters are line breaks to YAML only: they are escaped, lest the rest of the line is lost.
+    breaks = isinstance(value, str) and any(character in value for character in "\x85\u2028\u2029")
+    dumped = yaml.safe_dump(value, width=float("inf"), allow_unicode=not breaks)
     return dumped.removesuffix("\n...\n").rstrip("\n")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -76,6 +76,7 @@ def test_a_chip_survives_its_yaml(name: str, tmp_path: Path) -> None:
     assert load_hardware(path) == load_hardware(name)
 
 
+@example(name="a", description="one\x85two\u2028three", clock=1.0)
 @given(
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]*", fullmatch=True).filter(lambda s: s.isascii()),
     description=st.text(st.characters(exclude_categories=("Cs",)), max_size=200),
