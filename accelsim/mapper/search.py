@@ -14,19 +14,26 @@ import numpy.typing as npt
 from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.machine import _replay_kernel
+from accelsim.mapper import _price_kernel
 from accelsim.mapper.encoded import EncodedSizes
-from accelsim.mapper.traffic import check_fits, plan_traffic
+from accelsim.mapper.traffic import (
+    check_fits,
+    chip_vector,
+    extents_vector,
+    layer_vector,
+    operand_uses,
+    plan_traffic,
+    size_arrays,
+)
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes, whole
-from accelsim.tables import COUNTERS, TRAFFIC
+from accelsim.tables import COUNTERS
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
 MOST_TILES = 2048
 # Compute cycles are sampled: plans this close are equally fast, and the one with fewer DRAM bytes wins.
 SAME_CYCLES_FRACTION = 0.01
-_COLUMN = {name: i for i, name in enumerate(TRAFFIC)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,53 +55,52 @@ def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelera
         If no tiling fits; the message says how many bytes the smallest one lacks.
     """
     layer = prepared.layer
-    rate = step_cycles(prepared, chip)
-    fitting: list[Price] = []
-    lacking: PlanError | None = None
-    for plan in candidates(layer, chip):
-        boxes = tile_boxes(plan, layer)
-        traffic, live = plan_traffic(plan, boxes, layer, chip, sizes)
-        if live.max() > chip.scratchpad.capacity_bytes:
-            try:
-                check_fits(live, boxes, layer, chip)
-            except PlanError as error:
-                lacking = error  # candidates come from large to small: the last lacks least
-            continue
-        fitting.append(priced(plan, boxes, traffic, estimated_cycles(boxes, layer, chip, rate), chip))
-    if not fitting:
-        raise lacking or PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles")
-    fastest = min(price.cycles for price in fitting)
-    as_fast = [price for price in fitting if price.cycles <= fastest * (1 + SAME_CYCLES_FRACTION)]
-    return min(as_fast, key=lambda price: (price.dram_bytes, price.cycles, price.tiles))
+    plans = candidates(layer, chip)
+    if not plans:
+        raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles")
+    prices = price_plans(plans, sizes, chip, layer, step_cycles(prepared, chip))
+    fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
+    if not fitting.size:
+        checked(plans[-1], layer, chip, sizes)  # raises: the plans come from large to small, it lacks least
+    cycles, moved, tiles, _ = prices[fitting].T
+    as_fast = np.flatnonzero(cycles <= cycles.min() * (1 + SAME_CYCLES_FRACTION))
+    best = as_fast[np.lexsort((tiles[as_fast], cycles[as_fast], moved[as_fast]))[0]]
+    return Price(int(cycles[best]), int(moved[best]), int(tiles[best]), plans[fitting[best]])
 
 
-def priced(plan: Plan, boxes: Ints, traffic: Ints, compute_cycles: Ints, chip: Accelerator) -> Price:
-    """Cycles of the recurrence and DRAM bytes of a plan with the given compute cycles per tile."""
-    fetch = traffic[:, [_COLUMN[n] for n in _FETCH]].sum(axis=1)
-    drain = traffic[:, [_COLUMN[n] for n in _DRAIN]].sum(axis=1)
-    rate = chip.dram_bytes_per_cycle
-    times, stuck = _replay_kernel.replay(
-        fetch,
-        drain,
-        *(np.ascontiguousarray(traffic[:, _COLUMN[name]]) for name in _RESERVATIONS),
-        compute_cycles,
+def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer: Layer, rate: float) -> Ints:
+    """Cycles, DRAM bytes, tiles and live bytes of plans without resident operands: int64 [plans, 4].
+
+    Parameters
+    ----------
+    rate : float, mean cycles of a step, as `step_cycles`
+    """
+    array, dram_rate = chip.pe_array, chip.dram_bytes_per_cycle
+    rows = [
+        (p.tile_n, p.tile_k, p.tile_c, p.tile_p, p.tile_q, *(LOOPS.index(letter) for letter in p.order))
+        for p in plans
+    ]
+    machine = [
+        array.rows,
+        array.columns,
+        {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain],
+        array.pipeline_cycles,
         chip.scratchpad.capacity_bytes,
-        rate.numerator,
-        rate.denominator,
+        dram_rate.numerator,
+        dram_rate.denominator,
         chip.dram_latency_cycles,
+    ]
+    prices: Ints = _price_kernel.price_plans(
+        np.array(rows, np.int64),
+        operand_uses(layer),
+        extents_vector(layer),
+        layer_vector(layer, chip),
+        chip_vector(chip),
+        np.array(machine, np.int64),
+        rate,
+        size_arrays(sizes),
     )
-    cycles = int(max(times[:, 4].max(), times[:, 6].max())) if stuck < 0 else 1 << 62
-    return Price(cycles, int(fetch.sum() + drain.sum()), len(boxes), plan)
-
-
-_FETCH = (
-    "weight_fetch_bytes",
-    "activation_fetch_bytes",
-    "partial_sum_fetch_bytes",
-    "fetch_burst_waste_bytes",
-)
-_DRAIN = ("output_drain_bytes", "partial_sum_drain_bytes", "drain_burst_waste_bytes")
-_RESERVATIONS = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes")
+    return prices
 
 
 def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
@@ -161,20 +167,6 @@ def step_cycles(prepared: inner_join.Prepared, chip: Accelerator) -> float:
     counted = inner_join.tile_counters(prepared, boxes, chip)[0]
     steps = max(int(counted[COUNTERS.index("steps")]), 1)
     return float(counted[COUNTERS.index("compute_cycles")]) / steps
-
-
-def estimated_cycles(boxes: Ints, layer: Layer, chip: Accelerator, rate: float) -> Ints:
-    """Estimated compute cycles of each tile: its steps times the sampled cycles of a step."""
-    array = chip.pe_array
-    filters = boxes[:, 3] - boxes[:, 2]
-    per_block = min(array.rows, layer.group_filters)
-    blocks = -(-filters // per_block)
-    positions = (boxes[:, 1] - boxes[:, 0]) * (boxes[:, 7] - boxes[:, 6]) * (boxes[:, 9] - boxes[:, 8])
-    chunks = -(-(boxes[:, 5] - boxes[:, 4]) // array.chunk_elements)
-    steps = blocks * -(-positions // array.columns) * chunks * layer.kernel[0] * layer.kernel[1]
-    domains = {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain]
-    cycles: Ints = np.ceil(steps * rate * domains).astype(np.int64) + array.pipeline_cycles
-    return cycles
 
 
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:

@@ -15,7 +15,6 @@ from accelsim.network import Layer
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
 
 Ints = npt.NDArray[np.int64]
-_BOX_LOOPS = "NKCPQ"  # order of tables.BOX
 PARTIAL_SUM_BYTES = 4
 OPERANDS = ("weights", "activations", "outputs")
 
@@ -40,22 +39,40 @@ def plan_traffic(
             f"{layer.name}: tile_k must be all filters or a multiple of {sizes.output_block}, "
             f"not {plan.tile_k}"
         )
-    extents = loop_extents(layer)
+    resident = np.array([operand in plan.resident for operand in OPERANDS], np.uint8)
+    traffic, live = _traffic_kernel.plan_traffic(
+        boxes,
+        operand_uses(layer),
+        extents_vector(layer),
+        resident,
+        layer_vector(layer, chip),
+        chip_vector(chip),
+        *size_arrays(sizes),
+    )
+    return traffic, live
+
+
+def operand_uses(layer: Layer) -> npt.NDArray[np.uint8]:
+    """Which loops n, k, c, p, q change the tile of weights, activations, outputs: uint8 [3, 5]."""
     uses = np.zeros((3, 5), np.uint8)
     for i, operand in enumerate(OPERANDS):
         letters = OPERAND_LOOPS[operand]
         if operand == "activations" and layer.groups == 1:
             letters = letters.replace("K", "")  # all filters of one group read the same channels
         for letter in letters:
-            uses[i, _BOX_LOOPS.index(letter)] = 1
-    resident = np.array([operand in plan.resident for operand in OPERANDS], np.uint8)
-    traffic, live = _traffic_kernel.plan_traffic(
-        boxes,
-        uses,
-        np.array([extents[letter] for letter in LOOPS], np.int64),
-        resident,
-        layer_vector(layer, chip),
-        chip_vector(chip),
+            uses[i, LOOPS.index(letter)] = 1
+    return uses
+
+
+def extents_vector(layer: Layer) -> Ints:
+    """Extents of the loops n, k, c, p, q: int64 [5]."""
+    extents = loop_extents(layer)
+    return np.array([extents[letter] for letter in LOOPS], np.int64)
+
+
+def size_arrays(sizes: EncodedSizes) -> tuple[Ints, Ints, Ints, Ints, Ints, int, Ints, Ints]:
+    """The encoded sizes in the order of the traffic kernel's arguments."""
+    return (
         sizes.weights,
         sizes.weight_masks,
         sizes.activations,
@@ -65,7 +82,6 @@ def plan_traffic(
         sizes.segment_of_channel,
         sizes.used_rows,
     )
-    return traffic, live
 
 
 def layer_vector(layer: Layer, chip: Accelerator) -> Ints:

@@ -1,0 +1,128 @@
+"""What each plan of a grid costs: tiles, bytes, estimated compute, and the machine's recurrence, in one call.
+
+::
+
+    for plan
+      boxes -> traffic, live bytes            # _traffic_kernel
+      steps x sampled cycles of a step        # compute of each tile
+      replay                                  # machine._replay_kernel: cycles
+"""
+
+import numpy as np
+
+from accelsim.jit import kernel
+from accelsim.machine._replay_kernel import replay
+from accelsim.mapper._traffic_kernel import CHUNK, GROUP_FILTERS, KERNEL_H, KERNEL_W, plan_traffic
+
+# Columns of a plan: tile sizes of n, k, c, p, q, then the loops (0 = n ... 4 = q), outermost first.
+SIZES, ORDER = 0, 5
+# Columns of a price; of a plan with a tile that does not fit, or that waits for ever, CYCLES is NEVER.
+CYCLES, DRAM_BYTES, TILES, LIVE_BYTES = range(4)
+NEVER = np.int64(1) << np.int64(62)
+# Columns of the int64 machine vector.
+ROWS, COLUMNS, DOMAINS, PIPELINE, CAPACITY, RATE_BYTES, RATE_CYCLES, LATENCY = range(8)
+# Columns of tables.TRAFFIC.
+_FETCHED = (0, 1, 2, 4)  # weights, activations, partial sums, burst waste
+_DRAINED = (5, 6, 8)  # outputs, partial sums, burst waste
+_RESERVE, _AFTER_COMPUTE, _AFTER_DRAIN = 9, 10, 11
+
+
+@kernel
+def plan_boxes(plan, extents):
+    """All tiles of a plan in execution order, as accelsim.plan.tile_boxes: int64 [tiles, 10]."""
+    tiles = np.int64(1)
+    for loop in range(5):
+        tiles *= (extents[loop] + plan[SIZES + loop] - 1) // plan[SIZES + loop]
+    boxes = np.empty((tiles, 10), np.int64)
+    index = np.zeros(5, np.int64)
+    for tile in range(tiles):
+        for loop in range(5):
+            first = index[loop] * plan[SIZES + loop]
+            boxes[tile, 2 * loop] = first
+            boxes[tile, 2 * loop + 1] = min(first + plan[SIZES + loop], extents[loop])
+        for place in range(4, -1, -1):  # the innermost loop turns first
+            loop = plan[ORDER + place]
+            index[loop] += 1
+            if index[loop] * plan[SIZES + loop] < extents[loop]:
+                break
+            index[loop] = 0
+    return boxes
+
+
+@kernel
+def estimated_cycles(boxes, layer, machine, step_cycles):
+    """Estimated compute cycles of each tile: its steps times the sampled cycles of a step; int64 [tiles]."""
+    cycles = np.empty(boxes.shape[0], np.int64)
+    per_block = min(machine[ROWS], layer[GROUP_FILTERS])
+    for tile in range(boxes.shape[0]):
+        box = boxes[tile]
+        blocks = (box[3] - box[2] + per_block - 1) // per_block
+        positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
+        sets = blocks * ((positions + machine[COLUMNS] - 1) // machine[COLUMNS])
+        chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]
+        steps = sets * chunks * layer[KERNEL_H] * layer[KERNEL_W]
+        cycles[tile] = np.int64(np.ceil(steps * step_cycles * machine[DOMAINS])) + machine[PIPELINE]
+    return cycles
+
+
+@kernel
+def replayed(traffic, compute_cycles, machine):
+    """(cycles, DRAM bytes) of a plan's tiles."""
+    fetch = np.zeros(traffic.shape[0], np.int64)
+    drain = np.zeros(traffic.shape[0], np.int64)
+    for column in _FETCHED:
+        fetch += traffic[:, column]
+    for column in _DRAINED:
+        drain += traffic[:, column]
+    times, stuck = replay(
+        fetch,
+        drain,
+        np.ascontiguousarray(traffic[:, _RESERVE]),
+        np.ascontiguousarray(traffic[:, _AFTER_COMPUTE]),
+        np.ascontiguousarray(traffic[:, _AFTER_DRAIN]),
+        compute_cycles,
+        machine[CAPACITY],
+        machine[RATE_BYTES],
+        machine[RATE_CYCLES],
+        machine[LATENCY],
+    )
+    moved = fetch.sum() + drain.sum()
+    if stuck >= 0:
+        return NEVER, moved
+    return max(times[:, 4].max(), times[:, 6].max()), moved
+
+
+@kernel
+def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, sizes):
+    """Prices of plans that keep nothing resident.
+
+    Parameters
+    ----------
+    plans : int64 [plans, 10]
+    uses, extents, layer, chip : as `plan_traffic`
+    machine : int64 [8]
+    step_cycles : float, mean cycles of one step
+    sizes : the last eight arguments of `plan_traffic`
+
+    Returns
+    -------
+    int64 [plans, 4]
+    """
+    weights, weight_masks, activations, activation_masks, outputs, block, segment_of, used = sizes
+    resident = np.zeros(3, np.uint8)
+    prices = np.empty((plans.shape[0], 4), np.int64)
+    for index in range(plans.shape[0]):
+        boxes = plan_boxes(plans[index], extents)
+        traffic, live = plan_traffic(
+            boxes, uses, extents, resident, layer, chip, weights, weight_masks, activations,
+            activation_masks, outputs, block, segment_of, used,
+        )  # fmt: skip
+        price = prices[index]
+        price[TILES] = boxes.shape[0]
+        price[LIVE_BYTES] = live.max()
+        price[CYCLES] = NEVER
+        price[DRAM_BYTES] = 0
+        if price[LIVE_BYTES] <= machine[CAPACITY]:
+            compute = estimated_cycles(boxes, layer, machine, step_cycles)
+            price[CYCLES], price[DRAM_BYTES] = replayed(traffic, compute, machine)
+    return prices
