@@ -3,8 +3,9 @@
 ::
 
     for plan
-      boxes -> traffic, live bytes            # _traffic_kernel
-      steps x sampled cycles of a step        # compute of each tile
+      boxes; steps x sampled cycles of a step # compute of each tile
+      next plan if compute alone is too slow  # an array computes one tile at a time
+      traffic, live bytes                     # _traffic_kernel
       replay                                  # machine._replay_kernel: cycles
 """
 
@@ -16,7 +17,8 @@ from accelsim.mapper._traffic_kernel import CHUNK, GROUP_FILTERS, KERNEL_H, KERN
 
 # Columns of a plan: tile sizes of n, k, c, p, q, then the loops (0 = n ... 4 = q), outermost first.
 SIZES, ORDER = 0, 5
-# Columns of a price; of a plan with a tile that does not fit, or that waits for ever, CYCLES is NEVER.
+# Columns of a price. CYCLES is NEVER of a plan with a tile that does not fit, or that waits for ever; so
+# are CYCLES and LIVE_BYTES of a plan whose compute alone is slower than what is looked for.
 CYCLES, DRAM_BYTES, TILES, LIVE_BYTES = range(4)
 NEVER = np.int64(1) << np.int64(62)
 # Columns of the int64 machine vector.
@@ -93,8 +95,8 @@ def replayed(traffic, compute_cycles, machine):
 
 
 @kernel
-def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, sizes):
-    """Prices of plans that keep nothing resident.
+def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, slack, sizes):
+    """Prices of plans that keep nothing resident, all of those at most `slack` times as slow as the fastest.
 
     Parameters
     ----------
@@ -102,6 +104,7 @@ def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, sizes):
     uses, extents, layer, chip : as `plan_traffic`
     machine : int64 [8]
     step_cycles : float, mean cycles of one step
+    slack : float, at least 1
     sizes : the last eight arguments of `plan_traffic`
 
     Returns
@@ -110,19 +113,23 @@ def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, sizes):
     """
     weights, weight_masks, activations, activation_masks, outputs, block, segment_of, used = sizes
     resident = np.zeros(3, np.uint8)
-    prices = np.empty((plans.shape[0], 4), np.int64)
+    prices = np.zeros((plans.shape[0], 4), np.int64)
+    fastest = NEVER
     for index in range(plans.shape[0]):
         boxes = plan_boxes(plans[index], extents)
+        compute = estimated_cycles(boxes, layer, machine, step_cycles)
+        price = prices[index]
+        price[TILES] = boxes.shape[0]
+        price[CYCLES] = NEVER
+        price[LIVE_BYTES] = NEVER
+        if compute.sum() > fastest * slack:
+            continue
         traffic, live = plan_traffic(
             boxes, uses, extents, resident, layer, chip, weights, weight_masks, activations,
             activation_masks, outputs, block, segment_of, used,
         )  # fmt: skip
-        price = prices[index]
-        price[TILES] = boxes.shape[0]
         price[LIVE_BYTES] = live.max()
-        price[CYCLES] = NEVER
-        price[DRAM_BYTES] = 0
         if price[LIVE_BYTES] <= machine[CAPACITY]:
-            compute = estimated_cycles(boxes, layer, machine, step_cycles)
             price[CYCLES], price[DRAM_BYTES] = replayed(traffic, compute, machine)
+            fastest = min(fastest, price[CYCLES])
     return prices

@@ -5,8 +5,9 @@ are the permutations of the loops that have more than one tile. Fetches and drai
 the encoded tensors; compute cycles are those of sampled sets of this layer, scaled to the tile.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations, product
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from accelsim.mapper.traffic import (
     size_arrays,
 )
 from accelsim.network import Layer
-from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes, whole
+from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes
 from accelsim.tables import COUNTERS
 from accelsim.units import ceil_div
 
@@ -69,7 +70,9 @@ def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelera
 
 
 def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer: Layer, rate: float) -> Ints:
-    """Cycles, DRAM bytes, tiles and live bytes of plans without resident operands: int64 [plans, 4].
+    """Prices of plans without resident operands: int64 [plans, 4], columns _price_kernel.
+
+    Plans that cannot be among the fastest, by SAME_CYCLES_FRACTION, are not priced.
 
     Parameters
     ----------
@@ -98,6 +101,7 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
         chip_vector(chip),
         np.array(machine, np.int64),
         rate,
+        1 + SAME_CYCLES_FRACTION,
         size_arrays(sizes),
     )
     return prices
@@ -120,10 +124,11 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
         tiles = {letter: ceil_div(extents[letter], chosen[letter]) for letter in LOOPS}
         if (q < extents["Q"] and p > 1) or (1 < n < extents["N"] and p < extents["P"]):
             continue  # rows are cut before columns, inputs before rows: fewer halos
-        if np.prod(list(tiles.values())) > MOST_TILES:
+        if prod(tiles.values()) > MOST_TILES:
             continue
-        base = replace(whole(layer), tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q)
-        plans += [replace(base, order=order) for order in _orders(tiles)]
+        plans += [
+            Plan(tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q, order=order) for order in _orders(tiles)
+        ]
     return plans
 
 
