@@ -55,13 +55,17 @@ class LayerTrace:
 
 
 def _expect(layer: str, what: str, array: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:
+    _expect_dtype(layer, what, array, dtypes)
+    if array.shape != shape:
+        raise TraceError(f"{layer}: {what} must have shape {shape}, not {array.shape}")
+
+
+def _expect_dtype(layer: str, what: str, array: Any, dtypes: tuple[Any, ...]) -> None:
     if not isinstance(array, np.ndarray) or array.dtype not in [np.dtype(d) for d in dtypes]:
         allowed = " or ".join(np.dtype(d).name for d in dtypes)
         raise TraceError(
             f"{layer}: {what} must be {allowed}, not {getattr(array, 'dtype', type(array).__name__)}"
         )
-    if array.shape != shape:
-        raise TraceError(f"{layer}: {what} must have shape {shape}, not {array.shape}")
 
 
 def _expect_zeros(layer: str, what: str, zeros: npt.ArrayLike, dtype: np.dtype[Any]) -> None:
@@ -104,6 +108,8 @@ def from_arrays(
     TraceError
         If a shape or dtype does not fit.
     """
+    for what, array in (("weights", weights), ("activations", activations)):
+        _expect_dtype(name, what, array, (np.int8, np.uint8))
     connected = np.ndim(weights) == 2
     if np.ndim(weights) not in (2, 4) or np.ndim(activations) != np.ndim(weights):
         raise TraceError(
@@ -140,16 +146,27 @@ def from_arrays(
         layer=layer,
         weights=w,
         activations=a,
-        weight_zero_points=np.broadcast_to(np.asarray(weight_zero_points, np.int32), (filters,)),
-        weight_scales=np.broadcast_to(np.asarray(weight_scales, np.float32), (filters,)),
+        weight_zero_points=_per_filter(name, "weight_zero_points", weight_zero_points, filters, np.int32),
+        weight_scales=_per_filter(name, "weight_scales", weight_scales, filters, np.float32),
         activation_zero_point=int(activation_zero_point),
         activation_scale=float(activation_scale),
-        bias=None if bias is None else np.asarray(bias, np.int32),
+        bias=None if bias is None else _per_filter(name, "bias", bias, filters, np.int32),
         relu=relu,
         outputs=outputs,
         output_zero_point=int(output_zero_point),
         output_scale=float(output_scale),
     )
+
+
+def _per_filter(name: str, what: str, value: npt.ArrayLike, filters: int, dtype: Any) -> npt.NDArray[Any]:
+    """One value for all filters, or one each, without loss."""
+    given = np.asarray(value)
+    if given.shape not in ((), (filters,)):
+        raise TraceError(f"{name}: {what} must be one or {filters}, not shape {given.shape}")
+    whole = dtype is not np.int32 or (given.dtype.kind in "iu" and (given == given.astype(dtype)).all())
+    if given.dtype.kind not in "iuf" or not whole:
+        raise TraceError(f"{name}: {what} must be {np.dtype(dtype).name}, not {given.dtype}")
+    return np.broadcast_to(given.astype(dtype), (filters,))
 
 
 def _pair(name: str, what: str, value: Pair | int, least: int) -> Pair:
