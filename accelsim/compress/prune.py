@@ -31,7 +31,9 @@ def prune_magnitude(weights: Tensor, zero_points: npt.NDArray[np.int32], density
     distance = np.abs(weights.astype(np.int32) - zeros).ravel()
     kept = np.zeros(weights.size, np.bool_)
     kept[np.argsort(-distance, kind="stable")[: round(density * weights.size)]] = True
-    return np.where(kept.reshape(weights.shape), weights, zeros).astype(weights.dtype)
+    pruned = weights.copy()
+    np.copyto(pruned, zeros.astype(weights.dtype), where=~kept.reshape(weights.shape))
+    return pruned
 
 
 def prune_network(trace: NetworkTrace, density: float) -> NetworkTrace:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ImportedModelError
+from accelsim.frontend.geometry import attributes_of, padding, pair, pool_window
 from accelsim.network import Layer, LayerNode, Network, Operation, OperationKind, TensorInfo
 from accelsim.trace import LayerParameters, NetworkTrace
 
@@ -52,16 +53,14 @@ class GraphReader:
         }
         for index, node in enumerate(self.model.graph.node):
             label = node.name or f"node{index}"
-            if node.op_type in _ALIASES and self._quantised(node.input[0]):
+            if self._is_alias(node):
                 self.alias[node.output[0]] = self._resolve(node.input[0])
             elif node.op_type in convert:
-                convert[node.op_type](node, _attributes(node), label.removesuffix("_quant"))
-            elif node.op_type in _OUTSIDE:
+                convert[node.op_type](node, attributes_of(node), label.removesuffix("_quant"))
+            elif node.op_type in (*_OUTSIDE, *_ALIASES):
                 self.outside.append(f"{node.op_type} {label!r}")
             else:
-                raise ImportedModelError(
-                    f"{self.label}: node {label!r}: operator {node.op_type} is not supported"
-                )
+                raise self._wrong(label, f"operator {node.op_type} is not supported")
         if not self.nodes:
             raise ImportedModelError(f"{self.label}: no layer that runs on the array")
         written = {n.output for n in self.nodes}
@@ -77,9 +76,23 @@ class GraphReader:
         )
         return NetworkTrace(network, self.parameters, self.tensors)
 
+    def _where(self, node: str) -> str:
+        return f"{self.label}: node {node!r}"
+
+    def _wrong(self, node: str, why: str) -> ImportedModelError:
+        return ImportedModelError(f"{self._where(node)}: {why}")
+
     def _quantised(self, tensor: str) -> bool:
         array = self.captured.get(tensor)
         return array is not None and array.dtype in (np.uint8, np.int8)
+
+    def _is_alias(self, node: Any) -> bool:
+        """Whether the node only renames its tensor, or flattens an image to N,C as our layers read it."""
+        if node.op_type not in _ALIASES or not self._quantised(node.input[0]):
+            return False
+        read, written = self.captured[node.input[0]].shape, self.captured[node.output[0]].shape
+        flat = written[: len(read)] + (1,) * (len(read) - len(written))
+        return read == written or written == (read[0], int(np.prod(read[1:]))) or read == flat
 
     def _resolve(self, tensor: str) -> str:
         while tensor in self.alias:
@@ -88,7 +101,7 @@ class GraphReader:
 
     def _constant(self, tensor: str, node: str) -> Array:
         if tensor not in self.constants:
-            raise ImportedModelError(f"{self.label}: node {node!r}: {tensor!r} must be a constant")
+            raise self._wrong(node, f"{tensor!r} must be a constant")
         return self.constants[tensor]
 
     def _tensor(self, tensor: str, scale: str, zero: str, node: str) -> str:
@@ -97,19 +110,17 @@ class GraphReader:
         if name in self.infos:
             return name
         if not self._quantised(name):
-            raise ImportedModelError(f"{self.label}: node {node!r}: {tensor!r} is not an 8-bit tensor")
+            raise self._wrong(node, f"{tensor!r} is not an 8-bit tensor")
         array = self.captured[name]
         if array.ndim not in (2, 4):
-            raise ImportedModelError(
-                f"{self.label}: node {node!r}: {tensor!r} has shape {array.shape}, not N,C,H,W or N,C"
-            )
+            raise self._wrong(node, f"{tensor!r} has shape {array.shape}, not N,C,H,W or N,C")
         dense = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array[:, None, None, :]
         n, h, w, c = dense.shape
         self.tensors[name] = np.ascontiguousarray(dense)
         self.infos[name] = TensorInfo(
             name=name,
             shape=(n, h, w, c),
-            dtype=dense.dtype.name,
+            dtype="int8" if dense.dtype == np.int8 else "uint8",
             scale=float(self._constant(scale, node)),
             zero_point=int(self._constant(zero, node)),
         )
@@ -119,12 +130,14 @@ class GraphReader:
         x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, *bias = node.input
         source = self._tensor(x, x_scale, x_zero, label)
         target = self._tensor(node.output[0], y_scale, y_zero, label)
-        weights = self._constant(w, label).transpose(0, 2, 3, 1)
-        if self._constant(w, label).ndim != 4:
-            raise ImportedModelError(f"{self.label}: node {label!r}: only 2-D convolutions are supported")
+        filters = self._constant(w, label)
+        if filters.ndim != 4:
+            raise self._wrong(label, f"only 2-D convolutions are supported, not weights {filters.shape}")
+        weights = filters.transpose(0, 2, 3, 1)
         n, h, width, c = self.infos[source].shape
         kernel = (weights.shape[1], weights.shape[2])
-        stride, dilation = _two(attributes, "strides"), _two(attributes, "dilations")
+        where = self._where(label)
+        stride, dilation = pair(attributes, "strides", where), pair(attributes, "dilations", where)
         layer = Layer(
             name=label,
             batch=n,
@@ -134,7 +147,7 @@ class GraphReader:
             filters=weights.shape[0],
             kernel=kernel,
             stride=stride,
-            padding=self._padding(attributes, (h, width), kernel, stride, dilation, label),
+            padding=padding(attributes, (h, width), kernel, stride, dilation, where),
             dilation=dilation,
             groups=int(attributes.get("group", 1)),
         )
@@ -145,9 +158,7 @@ class GraphReader:
             a, a_scale, a_zero, b, b_scale, b_zero, *rest = node.input
             bias, (y_scale, y_zero) = rest[:1], rest[1:3] if len(rest) >= 3 else ("", "")
             if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0 or not y_scale:
-                raise ImportedModelError(
-                    f"{self.label}: node {label!r}: Gemm must be y = x B + c with an 8-bit y"
-                )
+                raise self._wrong(label, "Gemm must be y = x B + c with an 8-bit y")
             matrix = self._constant(b, label)
             matrix = matrix if attributes.get("transB", 0) else matrix.T
         else:
@@ -158,9 +169,7 @@ class GraphReader:
         target = self._tensor(node.output[0], y_scale, y_zero, label)
         n, h, w, c = self.infos[source].shape
         if matrix.ndim != 2 or matrix.shape[1] != h * w * c:
-            raise ImportedModelError(
-                f"{self.label}: node {label!r}: weights {matrix.T.shape} do not fit the input {(n, h, w, c)}"
-            )
+            raise self._wrong(label, f"weights {matrix.T.shape} do not fit the input {(n, h, w, c)}")
         weights = matrix.reshape(-1, c, h, w).transpose(0, 2, 3, 1)
         layer = Layer(
             name=label,
@@ -206,22 +215,22 @@ class GraphReader:
         a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = node.input
         read = [self._tensor(a, a_scale, a_zero, label), self._tensor(b, b_scale, b_zero, label)]
         if self.infos[read[0]].shape != self.infos[read[1]].shape:
-            raise ImportedModelError(
-                f"{self.label}: node {label!r}: additions of unequal shapes are not supported"
-            )
+            raise self._wrong(label, "additions of unequal shapes are not supported")
         self._operation("add", label, read, self._tensor(node.output[0], y_scale, y_zero, label))
 
     def _concatenate(self, node: Any, attributes: dict[str, Any], label: str) -> None:
         if attributes.get("axis") != 1:
-            raise ImportedModelError(f"{self.label}: node {label!r}: only channels (axis 1) are concatenated")
+            raise self._wrong(label, "only channels (axis 1) are concatenated")
         y_scale, y_zero, *parts = node.input
-        read = [self._tensor(*parts[i : i + 3], label) for i in range(0, len(parts), 3)]
+        read = [
+            self._tensor(*triple, label) for triple in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+        ]
         self._operation("concatenate", label, read, self._tensor(node.output[0], y_scale, y_zero, label))
 
     def _max_pool(self, node: Any, attributes: dict[str, Any], label: str) -> None:
         source = self._resolve(node.input[0])
         if source not in self.infos:
-            raise ImportedModelError(f"{self.label}: node {label!r}: MaxPool of a tensor that is not 8-bit")
+            raise self._wrong(label, "MaxPool of a tensor that is not 8-bit")
         dense = np.ascontiguousarray(self.captured[node.output[0]].transpose(0, 2, 3, 1))
         info = self.infos[source]
         n, h, w, c = dense.shape
@@ -242,7 +251,7 @@ class GraphReader:
         source = self._tensor(x, x_scale, x_zero, label)
         window = self._window(attributes, source, label)
         if attributes.get("count_include_pad", 0) and any(window["padding"]):
-            raise ImportedModelError(f"{self.label}: node {label!r}: count_include_pad is not supported")
+            raise self._wrong(label, "count_include_pad is not supported")
         target = self._tensor(node.output[0], y_scale, y_zero, label)
         self._operation("average_pool", label, [source], target, **window)
 
@@ -254,53 +263,4 @@ class GraphReader:
 
     def _window(self, attributes: dict[str, Any], source: str, label: str) -> dict[str, Any]:
         _, h, w, _ = self.infos[source].shape
-        kernel, stride = _two(attributes, "kernel_shape"), _two(attributes, "strides")
-        dilation = _two(attributes, "dilations")
-        padding = self._padding(attributes, (h, w), kernel, stride, dilation, label)
-        fits = all(
-            (size + before + after - k) % s == 0
-            for size, before, after, k, s in zip(
-                (h, w), padding[:2], padding[2:], kernel, stride, strict=True
-            )
-        )
-        if dilation != (1, 1) or (attributes.get("ceil_mode", 0) and not fits):
-            raise ImportedModelError(
-                f"{self.label}: node {label!r}: dilated or ceil-mode pooling is not supported"
-            )
-        return {"kernel": kernel, "stride": stride, "padding": padding}
-
-    def _padding(
-        self,
-        attributes: dict[str, Any],
-        size: tuple[int, int],
-        kernel: tuple[int, int],
-        stride: tuple[int, int],
-        dilation: tuple[int, int],
-        label: str,
-    ) -> tuple[int, int, int, int]:
-        """(top, left, bottom, right), from `pads` or `auto_pad`."""
-        automatic = attributes.get("auto_pad", b"NOTSET").decode()
-        if automatic == "NOTSET":
-            top, left, bottom, right = attributes.get("pads", [0, 0, 0, 0])
-            return int(top), int(left), int(bottom), int(right)
-        if automatic == "VALID":
-            return 0, 0, 0, 0
-        if automatic not in ("SAME_UPPER", "SAME_LOWER"):
-            raise ImportedModelError(f"{self.label}: node {label!r}: auto_pad {automatic} is not supported")
-        sides = []
-        for n, k, s, d in zip(size, kernel, stride, dilation, strict=True):
-            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
-            less = total // 2
-            sides.append((less, total - less) if automatic == "SAME_UPPER" else (total - less, less))
-        return sides[0][0], sides[1][0], sides[0][1], sides[1][1]
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    import onnx
-
-    return {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-
-
-def _two(attributes: dict[str, Any], name: str) -> tuple[int, int]:
-    rows, columns = attributes.get(name, [1, 1])
-    return int(rows), int(columns)
+        return pool_window(attributes, (h, w), self._where(label))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from accelsim.errors import InputError
 from accelsim.frontend.graph import GraphReader
 from accelsim.frontend.quantise import (
     Floats,
@@ -40,12 +41,14 @@ def import_onnx(
     ImportedModelError
         If a shape is dynamic, an operator is not supported (named, with the node), or onnxruntime refuses.
     InputError
-        If onnx or onnxruntime is not installed.
+        If onnx or onnxruntime is not installed, or there are no inputs.
     """
     require_onnx()
     from importlib.metadata import version
 
     source = Path(path)
+    if not inputs or not calibration:
+        raise InputError(f"{source}: needs at least one input and one to calibrate with")
     model = load(source)
     fix_batch(model, batch, str(source))
     if not any(node.op_type.startswith("QLinear") for node in model.graph.node):
