@@ -92,7 +92,7 @@ class GraphReader:
             return False
         read, written = self.captured[node.input[0]].shape, self.captured[node.output[0]].shape
         flat = written[: len(read)] + (1,) * (len(read) - len(written))
-        return read == written or written == (read[0], int(np.prod(read[1:]))) or read == flat
+        return read in (written, flat) or written == (read[0], int(np.prod(read[1:])))
 
     def _resolve(self, tensor: str) -> str:
         while tensor in self.alias:

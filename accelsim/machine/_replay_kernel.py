@@ -8,6 +8,57 @@ NEVER = np.int64(1) << np.int64(62)
 
 
 @kernel
+def transfer(channel, issue, transfer_bytes, rate_bytes, rate_cycles, latency):
+    """Occupy the channel; 0 bytes make no request.
+
+    Parameters
+    ----------
+    channel : int64 [2], end of the last occupancy, and what rounding it up gave too much
+
+    Returns
+    -------
+    (start, end of the occupancy, completion)
+    """
+    if transfer_bytes == 0:
+        return issue, issue, issue
+    start = max(channel[0], issue)
+    total = transfer_bytes * rate_cycles + channel[1]
+    occupancy = -((-total) // rate_bytes)
+    channel[1] = total - occupancy * rate_bytes
+    channel[0] = start + occupancy
+    return start, channel[0], channel[0] + latency
+
+
+@kernel
+def next_fetch(dma, needed, free, fetched, drained, freed, times, release_compute, release_drain):
+    """When the next tile's bytes are free, from the releases already known.
+
+    Parameters
+    ----------
+    freed : int64 [2], tiles whose operands, and whose outputs, are counted in `free`
+
+    Returns
+    -------
+    (issue or NEVER, free bytes then, tiles freed after compute, after drain)
+    """
+    issue, after_compute, after_drain = dma, freed[0], freed[1]
+    while free < needed:
+        compute_at = times[after_compute, 4] if after_compute < fetched else NEVER
+        drain_at = times[after_drain, 6] if after_drain < drained else NEVER
+        if compute_at == NEVER and drain_at == NEVER:
+            return NEVER, free, after_compute, after_drain
+        if compute_at <= drain_at:
+            free += release_compute[after_compute]
+            after_compute += 1
+            issue = max(issue, compute_at)
+        else:
+            free += release_drain[after_drain]
+            after_drain += 1
+            issue = max(issue, drain_at)
+    return issue, free, after_compute, after_drain
+
+
+@kernel
 def replay(
     fetch_bytes,
     drain_bytes,
@@ -34,76 +85,36 @@ def replay(
     """
     tiles = fetch_bytes.size
     times = np.zeros((tiles, 7), np.int64)
-    free = capacity
-    carried = np.int64(0)
-    channel = np.int64(0)  # end of the last occupancy
-    dma = np.int64(0)  # the DMA may consider the next tile
-    drainer = np.int64(0)  # end of the last drain's occupancy
-    freed_compute = 0  # tiles whose operands are counted in `free`
-    freed_drain = 0
-    drained = 0  # drains served
-    fetched = 0
+    channel, freed = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    free = np.int64(capacity)
+    dma = drainer = np.int64(0)  # when the DMA may consider the next fetch, the next drain
+    drained = fetched = 0
     while drained < tiles:
-        # The next fetch's issue, from the releases already known; kept only if the fetch goes next,
-        # since a drain served before it may free bytes earlier.
-        issue = NEVER
-        would_free, after_compute, after_drain = free, freed_compute, freed_drain
+        # Kept only if the fetch goes next: a drain served before it may free bytes earlier.
+        issue, would_free, after_compute, after_drain = NEVER, free, freed[0], freed[1]
         if fetched < tiles:
-            issue = dma
-            while would_free < reserve[fetched]:
-                compute_at = times[after_compute, 4] if after_compute < fetched else NEVER
-                drain_at = times[after_drain, 6] if after_drain < drained else NEVER
-                if compute_at == NEVER and drain_at == NEVER:
-                    issue = NEVER
-                    break
-                if compute_at <= drain_at:
-                    would_free += release_compute[after_compute]
-                    after_compute += 1
-                    issue = max(issue, compute_at)
-                else:
-                    would_free += release_drain[after_drain]
-                    after_drain += 1
-                    issue = max(issue, drain_at)
+            issue, would_free, after_compute, after_drain = next_fetch(
+                dma, reserve[fetched], free, fetched, drained, freed, times, release_compute, release_drain
+            )
         drain_issue = NEVER
         if drained < fetched:
             drain_issue = max(times[drained, 4], drainer)
         if issue == NEVER and drain_issue == NEVER:
             return times, fetched
         if drain_issue <= issue:
-            start = drain_issue
-            occupied = drain_issue
-            end = drain_issue
-            if drain_bytes[drained] > 0:
-                start = max(channel, drain_issue)
-                total = drain_bytes[drained] * rate_cycles + carried
-                occupancy = -((-total) // rate_bytes)
-                carried = total - occupancy * rate_bytes
-                channel = start + occupancy
-                occupied = channel
-                end = channel + latency
-            times[drained, 5] = start
-            times[drained, 6] = end
-            drainer = occupied
+            times[drained, 5], drainer, times[drained, 6] = transfer(
+                channel, drain_issue, drain_bytes[drained], rate_bytes, rate_cycles, latency
+            )
             drained += 1
         else:
-            times[fetched, 0] = issue
-            start = issue
-            end = issue
             free = would_free - reserve[fetched]
-            freed_compute, freed_drain = after_compute, after_drain
-            dma = issue
-            if fetch_bytes[fetched] > 0:
-                start = max(channel, issue)
-                total = fetch_bytes[fetched] * rate_cycles + carried
-                occupancy = -((-total) // rate_bytes)
-                carried = total - occupancy * rate_bytes
-                channel = start + occupancy
-                dma = channel
-                end = channel + latency
-            times[fetched, 1] = start
-            times[fetched, 2] = end
+            freed[0], freed[1] = after_compute, after_drain
+            times[fetched, 0] = issue
+            times[fetched, 1], dma, times[fetched, 2] = transfer(
+                channel, issue, fetch_bytes[fetched], rate_bytes, rate_cycles, latency
+            )
             before = times[fetched - 1, 4] if fetched > 0 else np.int64(0)
-            times[fetched, 3] = max(end, before)
+            times[fetched, 3] = max(times[fetched, 2], before)
             times[fetched, 4] = times[fetched, 3] + compute_cycles[fetched]
             fetched += 1
     return times, -1

@@ -55,10 +55,12 @@ def plan_boxes(plan, extents):
 def estimated_cycles(boxes, layer, machine, step_cycles):
     """Estimated compute cycles of each tile: its steps times the sampled cycles of a step; int64 [tiles]."""
     cycles = np.empty(boxes.shape[0], np.int64)
-    per_block = min(machine[ROWS], layer[GROUP_FILTERS])
+    rows, of_group = machine[ROWS], layer[GROUP_FILTERS]
     for tile in range(boxes.shape[0]):
         box = boxes[tile]
-        blocks = (box[3] - box[2] + per_block - 1) // per_block
+        filters = box[3] - box[2]  # whole groups, or a part of one
+        blocks = filters // of_group * ((of_group + rows - 1) // rows)
+        blocks += (filters % of_group + rows - 1) // rows
         positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
         sets = blocks * ((positions + machine[COLUMNS] - 1) // machine[COLUMNS])
         chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]

@@ -195,8 +195,7 @@ def plan_traffic(
 
     Returns
     -------
-    (traffic, live) : int64 [tiles, 15], columns tables.TRAFFIC; int64 [tiles], scratchpad bytes a tile needs
-        once all before it are done
+    (traffic, live) : int64 [tiles, 15], columns TRAFFIC; int64 [tiles], bytes needed when all before are done
     """
     tiles = boxes.shape[0]
     table = np.zeros((tiles, 15), np.int64)

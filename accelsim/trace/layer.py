@@ -119,6 +119,37 @@ def from_arrays(
     w = weights[:, None, None, :] if connected else weights
     a = activations[:, None, None, :] if connected else activations
     filters = w.shape[0]
+    layer = _layer(name, connected, w, a, stride, padding, dilation, groups)
+    if connected and outputs is not None and np.ndim(outputs) == 2:
+        outputs = outputs[:, None, None, :]
+    return LayerTrace(
+        layer=layer,
+        weights=w,
+        activations=a,
+        weight_zero_points=_per_filter(name, "weight_zero_points", weight_zero_points, filters, np.int32),
+        weight_scales=_per_filter(name, "weight_scales", weight_scales, filters, np.float32),
+        activation_zero_point=int(activation_zero_point),
+        activation_scale=float(activation_scale),
+        bias=None if bias is None else _per_filter(name, "bias", bias, filters, np.int32),
+        relu=relu,
+        outputs=outputs,
+        output_zero_point=int(output_zero_point),
+        output_scale=float(output_scale),
+    )
+
+
+def _layer(
+    name: str,
+    connected: bool,
+    w: Tensor,
+    a: Tensor,
+    stride: Pair | int,
+    padding: tuple[int, int, int, int] | Pair | int,
+    dilation: Pair | int,
+    groups: int,
+) -> Layer:
+    """The geometry of weights [K, R, S, C] and activations [N, H, W, C]."""
+    filters = w.shape[0]
     if groups < 1 or filters % groups or a.shape[3] != w.shape[3] * groups:
         raise TraceError(
             f"{name}: {groups} groups of {w.shape[3]} weight channels do not make {a.shape[3]} activation "
@@ -140,22 +171,7 @@ def from_arrays(
     )
     if min(layer.output_shape) < 1 or w.size == 0:
         raise TraceError(f"{name}: no output: shapes {w.shape} and {a.shape} give {layer.output_shape}")
-    if connected and outputs is not None and np.ndim(outputs) == 2:
-        outputs = outputs[:, None, None, :]
-    return LayerTrace(
-        layer=layer,
-        weights=w,
-        activations=a,
-        weight_zero_points=_per_filter(name, "weight_zero_points", weight_zero_points, filters, np.int32),
-        weight_scales=_per_filter(name, "weight_scales", weight_scales, filters, np.float32),
-        activation_zero_point=int(activation_zero_point),
-        activation_scale=float(activation_scale),
-        bias=None if bias is None else _per_filter(name, "bias", bias, filters, np.int32),
-        relu=relu,
-        outputs=outputs,
-        output_zero_point=int(output_zero_point),
-        output_scale=float(output_scale),
-    )
+    return layer
 
 
 def _per_filter(name: str, what: str, value: npt.ArrayLike, filters: int, dtype: Any) -> npt.NDArray[Any]:

@@ -1,0 +1,155 @@
+"""Laws about the source itself."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "accelsim"
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+TEXTS = sorted(
+    path
+    for folder in ("accelsim", "docs", "tests", "benchmarks", "notebooks", "workloads", "tools")
+    for path in (ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".md", ".yaml", ".csv", ".ipynb", ".txt", ".sh")
+) + sorted(ROOT.glob("*.md"))
+HEAVY = {
+    "numba",
+    "pandas",
+    "matplotlib",
+    "simpy",
+    "onnx",
+    "onnxruntime",
+    "sklearn",
+    "skimage",
+    "scipy",
+    "rich",
+}
+UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction")
+COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates"}
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in paths]
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    lines = {name: len(path.read_text().splitlines()) for name, path in zip(names(FILES), FILES, strict=True)}
+    assert {name: n for name, n in lines.items() if n > 300} == {}
+
+
+def test_no_function_is_longer_than_60_lines() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno > 60
+    }
+    assert long == {}
+
+
+def test_every_dataflow_has_a_reference_of_its_name_and_a_page() -> None:
+    def public(folder: Path) -> set[str]:
+        return {path.stem for path in folder.glob("*.py") if not path.name.startswith("_")}
+
+    kernels, references = public(PACKAGE / "dataflows"), public(PACKAGE / "reference")
+    assert kernels == references != set()
+    assert {path.stem for path in (ROOT / "docs" / "dataflows").glob("*.md")} == kernels
+
+
+def test_only_the_command_line_prints() -> None:
+    printing = [
+        name
+        for name, path in zip(names(FILES), FILES, strict=True)
+        if not name.startswith("accelsim/cli/")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    for path in FILES:
+        assert not {"pickle", "marshal", "shelve", "dill"} & imported(path), path
+        calls = [
+            n.func.id
+            for n in ast.walk(ast.parse(path.read_text()))
+            if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        ]
+        assert not {"eval", "exec"} & set(calls), path
+        assert "allow_pickle=True" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    "statement", ["import accelsim", "import accelsim.cli", "import accelsim.trace, accelsim.hardware"]
+)
+def test_what_everyone_imports_is_light(statement: str) -> None:
+    code = f"import sys; {statement}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(done.stdout.split()) - {"rich"} == set()
+
+
+def test_every_folder_of_the_package_has_tests_of_its_own() -> None:
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert {name for name in folders if not list((ROOT / "tests" / name).glob("test_*.py"))} == set()
+
+
+def test_columns_of_tables_end_in_a_unit_or_are_counts() -> None:
+    from accelsim.tables import COUNTERS, TIMELINE, TRAFFIC
+
+    for name in (*COUNTERS, *TRAFFIC, *(TIMELINE.names or ())):
+        last = name.removesuffix("_read").rsplit("_", 1)[-1]  # mask_bits_read: bits
+        assert last in UNITS or last in COUNTS, name
+
+
+def test_every_ratio_of_a_summary_is_in_the_glossary() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    source = (PACKAGE / "results.py").read_text()
+    keys = set(re.findall(r'^            "(\w+)": ratio\(', source, re.MULTILINE))
+    assert len(keys) >= 8
+    spoken = {"cycles_mean", "ms_per_inference", "energy_uj_mean"}  # means, not ratios of two things
+    assert {key for key in keys - spoken if f"`{key}`" not in glossary} == set()
+
+
+def test_every_cause_is_in_the_glossary() -> None:
+    from accelsim.tables import CAUSES
+
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    assert {cause for cause in CAUSES if f"| `{cause}` |" not in glossary} == set()
+
+
+def test_notebooks_are_kept_without_outputs() -> None:
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(path.read_text())["cells"]
+        assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path
+
+
+def test_nothing_is_left_for_later_and_nothing_names_one_machine() -> None:
+    later = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+    home = re.compile(r"[\"' (](/ho" + r"me|/ro" + r"ot|/wo" + r"rk|/Use" + r"rs)/")
+    for path in TEXTS:
+        text = path.read_text()
+        assert not later.search(text), path
+        assert not home.search(text), path
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,269 @@
+"""Every command: what it prints, its exit code, and what it says to wrong input."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from accelsim.cli.main import app
+from accelsim.trace import from_npz, write
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def npz(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(3)
+    arrays: dict[str, Any] = {}
+    for name, channels, filters in (("a", 16, 8), ("b", 8, 24)):
+        weights = generator.integers(-9, 9, (filters, 3, 3, channels)) * (
+            generator.random((filters, 3, 3, channels)) < 0.4
+        )
+        arrays[f"{name}/weights"] = weights.astype(np.int8)
+        arrays[f"{name}/activations"] = generator.integers(0, 3, (2, 6, 6, channels)).astype(np.uint8)
+        arrays[f"{name}/padding"] = 1
+    np.savez(tmp_path / "net.npz", **arrays)
+    return tmp_path / "net.npz"
+
+
+def failed(result: Result, code: int, *words: str) -> None:
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+def test_run_prints_tables_and_leaves_a_folder_per_chip(run: Run, npz: Path, tmp_path: Path) -> None:
+    result = run("run", npz, "--out", "out")
+    assert result.exit_code == 0, result.output
+    for word in ("speed-up over dense-16x16", "both-skip-16x16", "machine and energy", "results in out/net"):
+        assert word in result.stdout
+    assert "Outputs drawn" in result.stdout
+    for chip in ("dense-16x16", "activation-skip-16x16", "both-skip-16x16"):
+        assert (tmp_path / "out" / "net" / chip / "layers.csv").is_file()
+    assert (tmp_path / "out" / "net" / "compare.svg").is_file()
+
+
+def test_json_is_all_that_is_printed(run: Run, npz: Path) -> None:
+    document = json.loads(run("run", npz, "--json").stdout)
+    rows = document[str(npz)]
+    assert [row["chip"] for row in rows] == ["dense-16x16", "activation-skip-16x16", "both-skip-16x16"]
+    assert rows[0]["speedup"] == 1
+    assert rows[0]["inputs"] == 2
+    for command in (
+        ["hardware", "list"],
+        ["hardware", "show", "dense-16x16"],
+        ["hardware", "schema"],
+        ["workloads", "list"],
+        ["trace", "info", npz],
+    ):
+        json.loads(run(*command, "--json").stdout)
+
+
+def test_the_baseline_is_the_one_that_was_asked_for(run: Run, npz: Path) -> None:
+    rows = json.loads(run("run", npz, "--baseline", "both-skip-16x16", "--json").stdout)[str(npz)]
+    assert {row["baseline"] for row in rows} == {"both-skip-16x16"}
+    assert rows[2]["speedup"] == 1
+
+
+def test_an_override_reaches_every_chip(run: Run, npz: Path) -> None:
+    small, large = (
+        json.loads(run("run", npz, "--set", f"pe_array.rows={rows}", "--json").stdout)[str(npz)]
+        for rows in (2, 16)
+    )
+    assert all(a["cycles_mean"] > b["cycles_mean"] for a, b in zip(small, large, strict=True))
+
+
+def test_the_same_command_twice_and_with_one_or_two_threads_gives_the_same_bytes(
+    run: Run, npz: Path, tmp_path: Path
+) -> None:
+    for name, threads in (("one", 1), ("two", 2), ("again", 2)):
+        assert run("run", npz, "--out", name, "--threads", threads).exit_code == 0
+    for file in (tmp_path / "one").rglob("*"):
+        if file.suffix in (".csv", ".json"):
+            for name in ("two", "again"):
+                assert (
+                    tmp_path / name / file.relative_to(tmp_path / "one")
+                ).read_bytes() == file.read_bytes(), file
+
+
+def test_a_finished_run_can_be_drawn_and_compared(run: Run, npz: Path, tmp_path: Path) -> None:
+    run("run", npz, "--out", "out")
+    dense, both = "out/net/dense-16x16", "out/net/both-skip-16x16"
+    (tmp_path / dense / "plots" / "cycles.svg").unlink()
+    assert "cycles.svg" in run("plot", dense).stdout
+    assert (tmp_path / dense / "plots" / "cycles.svg").is_file()
+    assert run("plot", dense, "--kind", "timeline", "--layer", "b").exit_code == 0
+    text = run("compare", dense, both).stdout
+    assert "before: net on dense-16x16" in text
+    assert "by cause: " in text
+    rows = json.loads(run("compare", dense, both, "--json").stdout)
+    assert [row["layer"] for row in rows] == ["a", "b"]
+    failed(
+        run("plot", dense, "--kind", "pie"),
+        2,
+        "--kind must be one of cycles, energy, roofline, timeline, all, not 'pie'",
+    )
+    failed(run("plot", "out"), 2, "out/summary.json: cannot be read")
+    failed(run("compare", dense, "nothing"), 2, "nothing/summary.json")
+
+
+def test_hardware_shown_is_a_file_that_runs(run: Run, npz: Path, tmp_path: Path) -> None:
+    shown = run("hardware", "show", "both-skip-16x16", "--set", "pe_array.rows=4").stdout
+    (tmp_path / "mine.yaml").write_text(shown.replace("name: both-skip-16x16", "name: mine"))
+    assert "mine is right" in run("hardware", "check", "mine.yaml").stdout
+    assert (
+        json.loads(run("run", npz, "--hardware", "mine.yaml", "--json").stdout)[str(npz)][0]["chip"] == "mine"
+    )
+
+
+def test_trace_info_lists_layers_and_totals(run: Run, npz: Path, tmp_path: Path) -> None:
+    write(from_npz(npz), tmp_path / "net.safetensors")
+    for path in ("net.npz", "net.safetensors"):
+        document = json.loads(run("trace", "info", path, "--json").stdout)
+        assert [row["layer"] for row in document["layers"]] == ["a", "b"]
+        assert document["inputs"] == 2
+    assert "2 input(s), hash" in run("trace", "info", "net.npz").stdout
+
+
+def test_verify_says_what_was_covered(run: Run, npz: Path) -> None:
+    result = run("verify", npz, "--hardware", "both-skip-16x16", "--seconds", 1)
+    assert result.exit_code == 0, result.output
+    assert "of 2 of 2 layers" in result.stdout
+    assert "counters equal" in result.stdout
+
+
+def test_a_difference_between_the_twins_is_an_exit_code(
+    run: Run, npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelsim.dataflows import inner_join
+
+    real = inner_join.tile_counters
+
+    def wrong(*arguments: Any) -> Any:
+        counted = real(*arguments).copy()
+        counted[:, 0] += 1
+        return counted
+
+    monkeypatch.setattr(inner_join, "tile_counters", wrong)
+    result = run("verify", npz, "--hardware", "both-skip-16x16", "--seconds", 0)
+    assert result.exit_code == 1
+    assert "compute_cycles is " in result.stdout
+    assert "in the kernel" in result.stdout
+
+
+def test_a_sweep_prints_a_table_a_sentence_a_step_and_its_files(run: Run, npz: Path, tmp_path: Path) -> None:
+    result = run("sweep", npz, "--over", "pe_array.rows=2,4", "--out", "sw", "--workers", 1)
+    assert result.exit_code == 0, result.output
+    assert "4 rows: " in result.stdout
+    assert "ideal 2.00x" in result.stdout
+    assert sorted(path.name for path in (tmp_path / "sw").iterdir()) == [
+        "points.csv",
+        "sweep.csv",
+        "sweep.svg",
+    ]
+    document = json.loads(run("sweep", npz, "--over", "pe_array.rows=2,4", "--workers", 1, "--json").stdout)
+    assert [row["pe_count"] for row in document["points"]] == [32, 64]
+
+
+def test_a_point_that_fails_is_a_row_and_an_exit_code(run: Run, npz: Path) -> None:
+    result = run("sweep", npz, "--over", "scratchpad.capacity_bytes=64,65536", "--workers", 1, "--json")
+    assert result.exit_code == 1
+    tight, roomy = json.loads(result.stdout)["points"]
+    assert "more than the scratchpad of 64" in tight["error"]
+    assert roomy["cycles_mean"] > 0
+
+
+WRONG: dict[str, tuple[list[str], list[str]]] = {
+    "missing trace": (["run", "none.npz"], ["error: none.npz: no such file"]),
+    "foreign trace": (["run", "text.safetensors"], ["text.safetensors: not a whole safetensors file"]),
+    "unknown chip": (["run", "net.npz", "--hardware", "dense16"], ["dense16: neither a file nor a shipped chip", "dense-16x16"]),
+    "unknown key": (["run", "net.npz", "--set", "pe_array.row=3"], ["unknown key 'row'; did you mean 'rows'?"]),
+    "zero size": (["run", "net.npz", "--set", "pe_array.rows=0"], ["pe_array.rows must be at least 1, not 0"]),
+    "no equals sign": (["run", "net.npz", "--set", "pe_array.rows"], ["--set"]),
+    "baseline": (["run", "net.npz", "--baseline", "x"], ["--baseline must be one of dense-16x16", "not 'x'"]),
+    "chip twice": (["run", "net.npz", "--hardware", "dense-16x16", "--hardware", "dense-16x16"], ["two chips are named 'dense-16x16'"]),
+    "scratchpad too small": (["run", "net.npz", "--set", "scratchpad.capacity_bytes=64"], ["more than the scratchpad of 64"]),
+    "axis": (["sweep", "net.npz", "--over", "pe_array.rows"], ["--over must be KEY=A,B,C, not 'pe_array.rows'"]),
+    "axis twice": (["sweep", "net.npz", "--over", "a=1", "--over", "a=2"], ["--over a: the axis is given twice"]),
+    "axis value": (["sweep", "net.npz", "--over", "pe_array.rows=4,x"], ["pe_array.rows must be an integer, not 'x'"]),
+    "model": (["import", "none.onnx", "--inputs", "i.npy", "--out", "o.safetensors"], ["none.onnx: no such file"]),
+    "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
+    "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: resnet50-thin"]),
+    "file with two errors": (["hardware", "check", "bad.yaml"], ["bad.yaml:2: unknown key 'colour'", "bad.yaml:3: clock_mhz must be"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_exit_code_2_and_a_message(case: str, run: Run, npz: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "i.npy", np.zeros((1, 3, 8, 8), np.float32))
+    (tmp_path / "text.safetensors").write_text("no trace")
+    (tmp_path / "bad.yaml").write_text("schema_version: 1\ncolour: red\nclock_mhz: -5\n")
+    arguments, words = WRONG[case]
+    failed(run(*arguments), 2, *words)
+
+
+def test_a_failed_audit_is_exit_code_1_with_both_numbers(
+    run: Run, npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelsim import simulation
+
+    real = simulation.layer_cycles
+    monkeypatch.setattr(simulation, "layer_cycles", lambda timeline: real(timeline) + 1)
+    result = run("run", npz)
+    failed(result, 1, "the run failed: ")
+    numbers = [word for word in result.stderr.replace(",", " ").split() if word.isdigit()]
+    assert len(numbers) >= 2
+
+
+def test_import_writes_a_trace_that_runs(run: Run, tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(0)
+    weights = numpy_helper.from_array(generator.normal(size=(4, 3, 3, 3)).astype(np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["y"], name="conv1", kernel_shape=[3, 3]),
+        helper.make_node("Relu", ["y"], ["z"]),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 3, 8, 8])
+    z = helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 4, 6, 6])
+    graph = helper.make_graph(nodes, "g", [x], [z], [weights])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8),
+        tmp_path / "m.onnx",
+    )
+    np.save(tmp_path / "images.npy", generator.normal(size=(2, 3, 8, 8)).astype(np.float32))
+    failed(
+        run("import", "m.onnx", "--inputs", "images.npy", "--out", "m.safetensors"),
+        2,
+        "fix it with batch=1 (--batch 1)",
+    )
+    result = run("import", "m.onnx", "--inputs", "images.npy", "--batch", 1, "--out", "m.safetensors")
+    assert "m.safetensors: 1 layers on the array" in result.stdout
+    assert run("run", "m.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    import accelsim
+
+    assert run("--version").stdout == f"accelsim {accelsim.__version__}\n"
+
+
+def test_every_command_is_in_the_help_and_has_json(run: Run) -> None:
+    text = run("--help").stdout
+    for command in ("run", "sweep", "plot", "verify", "compare", "import", "trace", "hardware", "workloads"):
+        assert command in text
+    for command in ("run", "sweep", "plot", "verify", "compare", "import"):
+        assert "--json" in run(command, "--help").stdout

@@ -1,0 +1,67 @@
+"""`verify` covers every layer of a trace, and a twin that differs is told with both numbers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from accelsim.dataflows import inner_join
+from accelsim.hardware import load_hardware, presets
+from accelsim.study.verify import verify
+from accelsim.tables import COUNTERS
+from accelsim.trace import NetworkTrace, from_arrays, from_layers
+
+
+@pytest.fixture(scope="module")
+def trace() -> NetworkTrace:
+    generator = np.random.default_rng(5)
+    layers = [
+        from_arrays(
+            (generator.integers(-3, 4, (20, 3, 3, 16 // groups))).astype(np.int8),
+            (generator.integers(0, 3, (1, 9, 9, 16))).astype(np.uint8),
+            name=name,
+            padding=1,
+            groups=groups,
+        )
+        for name, groups in (("a", 1), ("b", 4))
+    ]
+    return from_layers("net", layers)
+
+
+@pytest.mark.parametrize("chip", presets())
+def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace) -> None:
+    report = verify(trace, load_hardware(chip), seconds=1.5)
+    assert report.differences == []
+    assert report.layers == {"a", "b"}
+    assert report.drawn >= 1
+    assert report.macs > 0
+    assert f"all {len(COUNTERS)} counters equal" in report.text()
+    assert report.document()["layers"] == 2
+
+
+def test_without_a_trace_layers_are_drawn() -> None:
+    report = verify(None, load_hardware("both-skip-16x16"), seconds=0)
+    assert (report.tiles, report.drawn) == (0, 1)
+    assert "no trace" in report.text()
+
+
+@pytest.mark.parametrize("counter", ["compute_cycles", "done_macs", "imbalance_lane_cycles"])
+def test_a_counter_that_differs_is_named_with_both_numbers(
+    counter: str, trace: NetworkTrace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = inner_join.tile_counters
+
+    def wrong(*arguments: Any) -> Any:
+        counted = real(*arguments).copy()
+        counted[:, COUNTERS.index(counter)] += 7
+        return counted
+
+    monkeypatch.setattr(inner_join, "tile_counters", wrong)
+    report = verify(trace, load_hardware("both-skip-16x16"), seconds=0)
+    assert report.differences
+    assert all(f": {counter} is " in text and "in the reference" in text for text in report.differences)
+
+
+def test_a_seed_draws_the_same_layers() -> None:
+    first, again = (verify(None, load_hardware("dense-16x16"), seconds=0, seed=4) for _ in range(2))
+    assert first.drawn == again.drawn == 1

