@@ -1,0 +1,1 @@
+"""How fast the simulator is, each figure with its target: `python -m benchmarks`."""

@@ -1,0 +1,91 @@
+"""`python -m benchmarks [--quick] [--json FILE]`: every figure with its target, and the machine.
+
+A missed target is said in the table; the exit code stays 0, since a busy machine misses targets too.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import kernel, machine, start
+
+QUICK_LAYERS = 11  # conv1 and the first stage
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured number; `target` is the least that will do if `at_least`, else the most."""
+
+    name: str
+    value: float
+    unit: str
+    target: float | None
+    at_least: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """`met`, `missed`, or nothing without a target."""
+        if self.target is None:
+            return ""
+        met = self.value >= self.target if self.at_least else self.value <= self.target
+        return "met" if met else "missed"
+
+    def line(self) -> str:
+        """One line of the table."""
+        target = ""
+        if self.target is not None:
+            target = f"{'>=' if self.at_least else '<='} {self.target:g}"
+        return f"{self.name:<46} {self.value:>9.2f} {self.unit:<8} {target:>7}  {self.verdict}".rstrip()
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Measure one after the other."""
+    for name, speed in kernel.speeds(3 if quick else 9).items():
+        yield Figure(f"kernel, {name}", speed, "G MAC/s", 8, at_least=True)
+    yield from network_figures(quick)
+    yield Figure("accelsim --help", start.help_seconds(3 if quick else 5), "s", 0.7)
+    if not quick:
+        yield Figure("first run, no compiled kernels", start.first_run_seconds(), "s", 60)
+
+
+def network_figures(quick: bool) -> Iterator[Figure]:
+    """ResNet-50 in a child process; the targets are those of the whole network."""
+    layers, repeats = (QUICK_LAYERS, 1) if quick else (0, 3)
+    command = [sys.executable, "-m", "benchmarks.network", str(layers), str(repeats)]
+    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    name = f"ResNet-50 ({found['layers']} layers, {found['gmacs']:.2f} GMAC)"
+    yield Figure(f"{name}, run", found["seconds"], "s", None if quick else 4)
+    yield Figure(f"{name}, one more chip", found["other_chip_seconds"], "s", None if quick else 2)
+    yield Figure(f"{name}, peak memory", found["peak_gb"], "GB", None if quick else 1.5)
+
+
+def main() -> None:
+    """Print the machine and the table; write them as JSON if asked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure the simulator's speed."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer repeats, a part of ResNet-50, no first run"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    arguments = parser.parse_args()
+    described = machine.description()
+    for name, value in described.items():
+        print(f"{name:<12} {value}")
+    print()
+    found = []
+    for figure in figures(arguments.quick):
+        found.append(figure)
+        print(figure.line(), flush=True)
+    if arguments.json is not None:
+        rows = [asdict(figure) | {"verdict": figure.verdict} for figure in found]
+        text = json.dumps({"machine": described, "figures": rows}, indent=2)
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
