@@ -1,13 +1,41 @@
-"""How tensors are packed: an encoding is a module with `encode`, `decode` and `size_bits`."""
+"""How tensors are packed: an encoding has `encode`, `decode` and `size_bits`, metadata and payload apart.
+
+======================  ===================================================================
+name                    what is stored
+======================  ===================================================================
+`dense`                 every value
+`bitmask`               one bit per element, and the values that are no zeros
+`run_length4`, `5`      each value with the number of zeros before it, in 4 or 5 bits
+`csr`, `csc`            pointers per row or column, absolute index, values
+`csc_relative4`         pointers per column, 4-bit relative index, values: EIE on one PE
+`block2`, `4`, `8`      one bit per block of 2 x 2, 4 x 4, 8 x 8, and whole blocks
+`n1_m4`, `n2_m4`, ..   exactly N values per group of M, and their places
+======================  ===================================================================
+"""
 
 from typing import Protocol
 
 import numpy.typing as npt
 
 from accelsim.formats import bitmask, dense
+from accelsim.formats.absolute import Absolute
+from accelsim.formats.blocks import Block, NOfM
+from accelsim.formats.relative_csc import RelativeCSC
+from accelsim.formats.run_length import RunLength
 from accelsim.formats.stream import Integers, Stream
 
-__all__ = ["FORMATS", "Format", "Stream", "bitmask", "dense"]
+__all__ = [
+    "FORMATS",
+    "Absolute",
+    "Block",
+    "Format",
+    "NOfM",
+    "RelativeCSC",
+    "RunLength",
+    "Stream",
+    "bitmask",
+    "dense",
+]
 
 
 class Format(Protocol):
@@ -29,4 +57,18 @@ class Format(Protocol):
         """Encoded bits of metadata and payload, with `bits` per stored value."""
 
 
-FORMATS: dict[str, Format] = {"bitmask": bitmask, "dense": dense}
+FORMATS: dict[str, Format] = {
+    "dense": dense,
+    "bitmask": bitmask,
+    "run_length4": RunLength(4),
+    "run_length5": RunLength(5),
+    "csr": Absolute(),
+    "csc": Absolute(by_columns=True),
+    "csc_relative4": RelativeCSC(),
+    "block2": Block(2),
+    "block4": Block(4),
+    "block8": Block(8),
+    "n1_m4": NOfM(1, 4),
+    "n2_m4": NOfM(2, 4),
+    "n4_m8": NOfM(4, 8),
+}

@@ -8,13 +8,20 @@
                 payload.append(value)
 """
 
-from math import prod
-
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.stream import Integers, Stream, check_values, zeros_of
+from accelsim.formats.stream import (
+    Integers,
+    Stream,
+    check_stream,
+    runs_of,
+    unsigned,
+    words_of,
+    zeros_of,
+    zeros_of_rows,
+)
 
 
 def encode(dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
@@ -38,11 +45,7 @@ def encode(dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor")
     # Only here, as numba takes half a second: tensors can be listed without it.
     from accelsim.formats._bitmask_kernel import encode_runs
 
-    check_values(dense, name)
-    runs, elements = _runs(dense.shape)
-    zeros = _zeros_of_runs(zero_point, dense.shape, dense.dtype, name)
-    words = np.ascontiguousarray(dense).reshape(runs, elements).view(_unsigned(dense.dtype))
-    masks, values = encode_runs(words, zeros)
+    masks, values = encode_runs(*words_of(dense, runs_of(dense.shape), zero_point, name))
     return Stream(masks.reshape(-1), values.view(dense.dtype))
 
 
@@ -59,11 +62,11 @@ def decode(
     """
     from accelsim.formats._bitmask_kernel import decode_runs
 
-    check_values(stream.payload, name)
-    dtype = stream.payload.dtype
-    zeros = _zeros_of_runs(zero_point, shape, dtype, name)
+    check_stream(stream, shape, name)
+    dtype, (runs, elements) = stream.payload.dtype, runs_of(shape)
+    zeros = zeros_of_rows(zero_point, shape, runs, dtype, name)
     masks = _checked_masks(stream, shape, name)
-    words = decode_runs(masks, stream.payload.view(_unsigned(dtype)), zeros, _runs(shape)[1])
+    words = decode_runs(masks, stream.payload.view(unsigned(dtype)), zeros, elements)
     dense: Integers = words.view(dtype).reshape(shape)
     return dense
 
@@ -76,30 +79,12 @@ def size_bits(dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> 
 
 def mask_bytes(shape: tuple[int, ...]) -> int:
     """Bytes of the mask of a tensor of `shape`."""
-    runs, elements = _runs(shape)
+    runs, elements = runs_of(shape)
     return runs * ((elements + 7) // 8)
 
 
-def _runs(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Number of runs and elements of one; a number without dimensions is a run of one."""
-    return prod(shape[:-1]), shape[-1] if shape else 1
-
-
-def _unsigned(dtype: np.dtype[np.generic]) -> str:
-    """Values are only compared and moved, so that kernels need to know their bits, not their sign."""
-    return f"u{dtype.itemsize}"
-
-
-def _zeros_of_runs(
-    zero_point: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[np.generic], name: str
-) -> Integers:
-    zeros = zeros_of(zero_point, shape, dtype, name)
-    runs = np.broadcast_to(zeros, (*shape[:-1], 1)).reshape(-1)
-    return np.ascontiguousarray(runs).view(_unsigned(dtype))
-
-
 def _checked_masks(stream: Stream, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:
-    masks, (runs, elements) = stream.metadata, _runs(shape)
+    masks, (runs, elements) = stream.metadata, runs_of(shape)
     if masks.dtype != np.uint8 or masks.shape != (mask_bytes(shape),):
         raise TraceError(
             f"{name}: the mask of shape {shape} is {mask_bytes(shape)} bytes, not {masks.dtype} {masks.shape}"

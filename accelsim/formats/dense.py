@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.stream import Integers, Stream, check_values
+from accelsim.formats.stream import Integers, Stream, check_stream, check_values
 
 
 def encode(dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
@@ -25,7 +25,7 @@ def decode(
     TraceError
         If the stream does not hold exactly the values of `shape`, or holds metadata.
     """
-    check_values(stream.payload, name)
+    check_stream(stream, shape, name)
     if stream.metadata.size:
         raise TraceError(f"{name}: a dense stream has no metadata, not {stream.metadata.size} bytes")
     if stream.payload.shape != (prod(shape),):

@@ -1,6 +1,7 @@
 """What an encoding gives back: metadata and payload apart, as a chip would store them."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from accelsim.errors import TraceError
 
 Integers = npt.NDArray[Any]  # int8, uint8 or int16
 _DTYPES = ("int8", "uint8", "int16")
+MOST_ELEMENTS = 1 << 33  # of one tensor: a damaged shape must not become an allocation of terabytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,3 +54,50 @@ def zeros_of(zero_point: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[
     if wrong.any():
         raise TraceError(f"{name}: zero_point must be a value of {dtype}, not {zeros[wrong].flat[0]}")
     return zeros.astype(dtype).reshape(zeros.shape + (1,) * (len(shape) - 1) if zeros.ndim else ())
+
+
+def runs_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Number of runs and elements of one: a run is the last axis; a bare number is a run of one."""
+    return prod(shape[:-1]), shape[-1] if shape else 1
+
+
+def matrix_of(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Rows and columns of a tensor as a matrix: axis 0 (filters), and the others; a vector is one row."""
+    return (shape[0], prod(shape[1:])) if len(shape) > 1 else (1, prod(shape))
+
+
+def unsigned(dtype: np.dtype[Any]) -> str:
+    """Values are only compared and moved, so that kernels need to know their bits, not their sign."""
+    return f"u{dtype.itemsize}"
+
+
+def words_of(
+    dense: Integers, rows: tuple[int, int], zero_point: npt.ArrayLike, name: str
+) -> tuple[Integers, Integers]:
+    """A tensor as unsigned words [rows, columns], and the zero of each row [rows]; raises TraceError."""
+    check_values(dense, name)
+    words = np.ascontiguousarray(dense).reshape(rows).view(unsigned(dense.dtype))
+    return words, zeros_of_rows(zero_point, dense.shape, rows[0], dense.dtype, name)
+
+
+def zeros_of_rows(
+    zero_point: npt.ArrayLike, shape: tuple[int, ...], rows: int, dtype: np.dtype[Any], name: str
+) -> Integers:
+    """The zero of each of `rows` equal parts of a tensor, as unsigned words; raises TraceError."""
+    zeros = zeros_of(zero_point, shape, dtype, name).reshape(-1)
+    if zeros.size == 0 or rows == 0:
+        return np.zeros(rows, unsigned(dtype))
+    repeated = np.repeat(zeros, rows // zeros.size)
+    return np.ascontiguousarray(repeated).view(unsigned(dtype))
+
+
+def check_stream(stream: Stream, shape: tuple[int, ...], name: str) -> None:
+    """Raise TraceError unless a stream has arrays of the right kind, and the shape can be allocated."""
+    check_values(stream.payload, name)
+    if prod(shape) > MOST_ELEMENTS or min(shape, default=0) < 0:
+        raise TraceError(f"{name}: shape {shape} claims {prod(shape)} elements; at most {MOST_ELEMENTS}")
+    for part, array in (("metadata", stream.metadata), ("payload", stream.payload)):
+        if array.ndim != 1:
+            raise TraceError(f"{name}: {part} must have one dimension, not shape {array.shape}")
+    if stream.metadata.dtype != np.uint8:
+        raise TraceError(f"{name}: metadata must be uint8, not {stream.metadata.dtype}")

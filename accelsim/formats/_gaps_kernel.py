@@ -1,0 +1,99 @@
+"""Kernels of encodings that store a value and the number of zeros before it.
+
+Values are written whether they are kept or not, and then overwritten: branches on random zeros would be
+mispredicted. `words` are uint8 or uint16 (values as bits), `zeros` the zero of each row or run.
+"""
+
+import numpy as np
+
+from accelsim.jit import kernel
+
+
+@kernel
+def encode_gaps(words, zeros, longest):
+    """Gaps and values of words [runs, elements] as one sequence; after `longest` zeros anything is kept."""
+    runs, elements = words.shape
+    gaps = np.empty(words.size + 1, np.uint8)
+    values = np.empty(words.size + 1, words.dtype)
+    kept = np.int64(0)
+    gap = np.int64(0)
+    for run in range(runs):
+        zero = np.int64(zeros[run])
+        for i in range(elements):
+            word = words[run, i]
+            gaps[kept] = gap
+            values[kept] = word
+            keep = np.int64(np.int64(word) != zero) | np.int64(gap == longest)
+            kept += keep
+            gap = (gap + 1) & (keep - 1)
+    return gaps[:kept].copy(), values[:kept].copy()
+
+
+@kernel
+def decode_gaps(gaps, values, zeros, elements):
+    """(words [runs, elements], elements that were told, entry that lies past the end or -1)."""
+    runs = zeros.size
+    words = np.empty((runs, elements), values.dtype)
+    for run in range(runs):
+        for i in range(elements):
+            words[run, i] = zeros[run]
+    flat = words.reshape(-1)
+    at = np.int64(0)
+    for entry in range(values.size):
+        at += np.int64(gaps[entry])
+        if at >= flat.size:
+            return words, at, entry
+        flat[at] = values[entry]
+        at += 1
+    return words, at, -1
+
+
+@kernel
+def encode_columns(words, zeros, parts, longest):
+    """Pointers int64 [parts * columns + 1], gaps and values of words [rows, columns] by part, then by column.
+
+    Part p holds rows p, p + parts, ...; gaps count within a part's column. Nothing is kept after its last
+    value that is no zero.
+    """
+    rows, columns = words.shape
+    pointers = np.zeros(parts * columns + 1, np.int64)
+    gaps = np.empty(words.size + 1, np.uint8)
+    values = np.empty(words.size + 1, words.dtype)
+    kept = np.int64(0)
+    for part in range(parts):
+        for column in range(columns):
+            gap = np.int64(0)
+            end = kept
+            for row in range(part, rows, parts):
+                word = words[row, column]
+                nonzero = np.int64(np.int64(word) != np.int64(zeros[row]))
+                gaps[kept] = gap
+                values[kept] = word
+                keep = nonzero | np.int64(gap == longest)
+                kept += keep
+                gap = (gap + 1) & (keep - 1)
+                end += (kept - end) & -nonzero
+            kept = end
+            pointers[part * columns + column + 1] = kept
+    return pointers, gaps[:kept].copy(), values[:kept].copy()
+
+
+@kernel
+def decode_columns(pointers, gaps, values, zeros, columns, parts):
+    """(words [rows, columns], entry that lies past its column's end or -1); pointers never go back."""
+    rows = zeros.size
+    words = np.empty((rows, columns), values.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            words[row, column] = zeros[row]
+    for part in range(parts):
+        for column in range(columns):
+            at = np.int64(part)
+            slot = part * columns + column
+            for entry in range(pointers[slot], pointers[slot + 1]):
+                at += np.int64(gaps[entry]) * parts
+                if at >= rows:
+                    return words, entry
+                words[at, column] = values[entry]
+                at += parts
+    return words, -1

@@ -1,0 +1,108 @@
+"""Compressed sparse rows and columns with absolute index.
+
+::
+
+    csr: for row in matrix:                       # matrix: axis 0 x all other axes
+           for column, value in enumerate(row):
+             if value != zero_point: payload.append(value); index.append(column)
+           pointers.append(entries so far)        # behind a first 0
+    csc: the same of the transposed matrix
+
+Metadata: pointers of 32 bits, little endian; then the indices of ceil(log2(columns)) bits (csc: rows),
+packed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.errors import TraceError
+from accelsim.formats.bits import packed_bytes
+from accelsim.formats.stream import Integers, Stream, check_stream, matrix_of, zeros_of
+
+_POINTER_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Absolute:
+    """Rows of the matrix (`by_columns`: columns) one after the other, each entry with its index in it."""
+
+    by_columns: bool = False
+
+    def encode(self, dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
+        """Pointers, indices and values; raises TraceError if dtype or zero point do not fit."""
+        from accelsim.formats.bits import pack
+        from accelsim.formats.stream import check_values
+
+        check_values(dense, name)
+        lines, kept = self._lines(dense, zero_point, name)
+        pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype("<u4")
+        index = np.nonzero(kept)[1]
+        metadata = np.concatenate([pointers.view(np.uint8), pack(index, _index_bits(lines.shape[1]))])
+        return Stream(metadata, lines[kept])
+
+    def decode(
+        self, stream: Stream, shape: tuple[int, ...], zero_point: npt.ArrayLike = 0, name: str = "tensor"
+    ) -> Integers:
+        """The tensor of `shape`.
+
+        Raises
+        ------
+        TraceError
+            If pointers go back or do not tell as many entries as there are values, indices do not grow
+            within a line or lead past its end, or the metadata have another length.
+        """
+        from accelsim.formats.bits import unpack
+
+        check_stream(stream, shape, name)
+        rows, columns = matrix_of(shape)
+        lines, elements = (columns, rows) if self.by_columns else (rows, columns)
+        count, pointed = stream.payload.size, _POINTER_BYTES * (lines + 1)
+        needed = pointed + packed_bytes(count, _index_bits(elements))
+        if stream.metadata.size != needed:
+            raise TraceError(
+                f"{name}: pointers and {count} indices are {needed} bytes, not {stream.metadata.size}"
+            )
+        pointers = np.ascontiguousarray(stream.metadata[:pointed]).view("<u4").astype(np.int64)
+        entries = np.diff(pointers)
+        if pointers[0] != 0 or (entries < 0).any():
+            line = 0 if pointers[0] else int(np.argmax(entries < 0))
+            raise TraceError(f"{name}: the pointers go back at line {line}")
+        if pointers[-1] != count:
+            raise TraceError(f"{name}: pointers tell {pointers[-1]} entries, there are {count} values")
+        index = unpack(stream.metadata[pointed:], count, _index_bits(elements)).astype(np.int64)
+        line_of = np.repeat(np.arange(lines), entries)
+        place = line_of * elements + index
+        wrong = (index >= elements) | np.concatenate([[False], place[1:] <= place[:-1]])[:count]
+        if wrong.any():
+            entry = int(np.argmax(wrong))
+            raise TraceError(f"{name}: entry {entry} has index {index[entry]} in a line of {elements}")
+        dtype = stream.payload.dtype
+        zeros = np.broadcast_to(zeros_of(zero_point, shape, dtype, name), shape).reshape(rows, columns)
+        dense = (zeros.T if self.by_columns else zeros).copy()
+        dense.reshape(-1)[place] = stream.payload
+        back: Integers = np.ascontiguousarray(dense.T if self.by_columns else dense).reshape(shape)
+        return back
+
+    def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
+        """Bits of pointers and indices (whole bytes), and values at `bits` each."""
+        lines, kept = self._lines(dense, zero_point, "tensor")
+        count = int(np.count_nonzero(kept))
+        lines_count, elements = lines.shape
+        metadata = _POINTER_BYTES * (lines_count + 1) + packed_bytes(count, _index_bits(int(elements)))
+        return 8 * int(metadata) + count * bits
+
+    def _lines(
+        self, dense: Integers, zero_point: npt.ArrayLike, name: str
+    ) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        shape = matrix_of(dense.shape)
+        zeros = zeros_of(zero_point, dense.shape, dense.dtype, name)
+        kept = np.asarray(dense != zeros).reshape(shape)
+        matrix = dense.reshape(shape)
+        return (matrix.T, kept.T) if self.by_columns else (matrix, kept)
+
+
+def _index_bits(elements: int) -> int:
+    bits: int = max(elements - 1, 1).bit_length()
+    return bits
