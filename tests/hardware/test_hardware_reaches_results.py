@@ -1,0 +1,117 @@
+"""No key of a chip's file is decoration: each one changes a result of a layer that it concerns."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import BaseModel
+
+import accelsim
+from accelsim.hardware import Accelerator, load_hardware
+from accelsim.network import LayerNode, Network, Operation, TensorInfo
+from accelsim.trace import LayerParameters, NetworkTrace, from_arrays
+
+BASE = [
+    "scratchpad.capacity_bytes=6000",
+    "pe_array.rows=4",
+    "pe_array.columns=4",
+    "pe_array.chunk_elements=16",
+]
+# A value other than that of the base, and what the key needs to matter.
+CHANGES: dict[str, tuple[Any, list[str]]] = {
+    "clock_mhz": (500, []),
+    "pe_array.rows": (8, []),
+    "pe_array.columns": (8, []),
+    "pe_array.lanes": (4, []),
+    "pe_array.weight_policy": ("gate", []),
+    "pe_array.activation_policy": ("gate", []),
+    "pe_array.chunk_elements": (32, []),
+    "pe_array.queue_depth": (1, []),
+    "pe_array.queue_latency_cycles": (5, []),
+    "pe_array.pipeline_cycles": (9, []),
+    "pe_array.lane_assignment": ("fixed", []),
+    "pe_array.lane_sync": ("set", ["pe_array.lane_assignment=fixed"]),
+    "pe_array.broadcast_domain": ("column", []),
+    "pe_array.array_feed_bytes_per_cycle": (32, []),
+    "pe_array.weight_bits": (16, []),
+    "pe_array.activation_bits": (16, []),
+    "pe_array.accumulator_bits": (24, []),
+    "encodings.weights": ("dense", ["pe_array.weight_policy=gate"]),
+    "encodings.activations": ("dense", ["pe_array.activation_policy=gate"]),
+    "encodings.outputs": ("dense", []),
+    "encodings.pointer_bits": (64, []),
+    "scratchpad.capacity_bytes": (40000, []),
+    "scratchpad.word_bytes": (8, []),
+    "postprocessor.drain_elements_per_cycle": (1, []),
+    "postprocessor.elements_per_cycle": (1, []),
+    "dram.peak_gb_per_s": (3.2, []),
+    "dram.efficiency_fraction": (0.3, []),
+    "dram.latency_ns": (900, []),
+    "dram.burst_bytes": (256, []),
+    "energy.sram": ("sram_hp", []),
+    "energy.dram": ("ddr3", []),
+}
+# What decides no result: names, and choices of which only one exists so far.
+ALONE = {"schema_version", "name", "description", "dataflow", "dram.model", "energy.table"}
+
+
+def keys(part: type[BaseModel], before: str = "") -> set[str]:
+    found = set()
+    for name, field in part.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= keys(kind, f"{before}{name}.")
+        else:
+            found.add(before + name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trace() -> NetworkTrace:
+    generator = np.random.default_rng(4)
+    layer = from_arrays(
+        (generator.integers(-5, 6, (20, 3, 3, 40)) * (generator.random((20, 3, 3, 40)) < 0.6)).astype(
+            np.int8
+        ),
+        (generator.integers(1, 9, (1, 11, 11, 40)) * (generator.random((1, 11, 11, 40)) < 0.6)).astype(
+            np.uint8
+        ),
+        padding=1,
+    )
+    shape = layer.layer.output_shape
+    infos = [
+        TensorInfo(name=name, shape=s, dtype="uint8", scale=1.0, zero_point=0)
+        for name, s in (("x", layer.layer.activation_shape), ("y", shape), ("z", shape))
+    ]
+    y = (generator.integers(0, 3, shape)).astype(np.uint8)
+    network = Network(
+        name="net",
+        tensors={info.name: info for info in infos},
+        nodes=(
+            LayerNode(layer=layer.layer, input="x", output="y"),
+            Operation(name="add", kind="add", inputs=("y", "y"), output="z"),
+        ),
+        inputs=("x",),
+        outputs=("z",),
+    )
+    parameters = LayerParameters(
+        weights=layer.weights,
+        weight_zero_points=np.array(layer.weight_zero_points),
+        weight_scales=np.array(layer.weight_scales),
+    )
+    return NetworkTrace(network, {"layer": parameters}, {"x": layer.activations, "y": y, "z": y})
+
+
+def outcome(trace: NetworkTrace, *overrides: str) -> tuple[str, str, float]:
+    result = accelsim.simulate(trace, load_hardware("both-skip-16x16", [*BASE, *overrides]))
+    return result.layers.to_csv(), result.energy.to_csv(), result.summary()["ms_per_inference"]
+
+
+def test_every_key_is_held_to_matter() -> None:
+    assert keys(Accelerator) == set(CHANGES) | ALONE
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_changed_key_changes_a_result(key: str, trace: NetworkTrace) -> None:
+    value, needed = CHANGES[key]
+    assert outcome(trace, *needed, f"{key}={value}") != outcome(trace, *needed)
