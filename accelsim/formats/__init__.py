@@ -9,7 +9,8 @@ name                    what is stored
 `csr`, `csc`            pointers per row or column, absolute index, values
 `csc_relative4`         pointers per column, 4-bit relative index, values: EIE on one PE
 `block2`, `4`, `8`      one bit per block of 2 x 2, 4 x 4, 8 x 8, and whole blocks
-`n1_m4`, `n2_m4`, ..   exactly N values per group of M, and their places
+`n1_m4`, `n2_m4`, ..    exactly N values per group of M, and their places
+`huffman_run_length5`   `run_length5`, runs and values Huffman coded
 ======================  ===================================================================
 """
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from accelsim.formats import bitmask, dense
 from accelsim.formats.absolute import Absolute
 from accelsim.formats.blocks import Block, NOfM
+from accelsim.formats.huffman import HuffmanRunLength
 from accelsim.formats.relative_csc import RelativeCSC
 from accelsim.formats.run_length import RunLength
 from accelsim.formats.stream import Integers, Stream
@@ -29,6 +31,7 @@ __all__ = [
     "Absolute",
     "Block",
     "Format",
+    "HuffmanRunLength",
     "NOfM",
     "RelativeCSC",
     "RunLength",
@@ -71,4 +74,5 @@ FORMATS: dict[str, Format] = {
     "n1_m4": NOfM(1, 4),
     "n2_m4": NOfM(2, 4),
     "n4_m8": NOfM(4, 8),
+    "huffman_run_length5": HuffmanRunLength(5),
 }

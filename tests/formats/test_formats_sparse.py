@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from accelsim.errors import TraceError
 from accelsim.formats import FORMATS, Absolute, Block, NOfM, RelativeCSC, RunLength, Stream
 from accelsim.formats.bits import pack, packed_bytes, unpack
+from accelsim.formats.huffman import code_lengths, decode_symbols, encode_symbols, mean_bits
 
 LINE = np.array([0, 0, 5, 0, 0, 0, 0, 7, 0], np.int8)
 
@@ -85,6 +86,39 @@ def test_n_of_m_stores_n_whatever_the_group_holds() -> None:
     assert unpack(stream.metadata, 4, 2).tolist() == [0, 3, 0, 2]
     with pytest.raises(TraceError, match="conv1: group 1 of 4 has 3 values, more than 2"):
         NOfM(2, 4).encode(np.array([[0, 0, 0, 8], [6, 1, 5, 0]], np.int8), name="conv1")
+
+
+@pytest.mark.small
+@given(frequencies=hnp.arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 1000)))
+def test_a_huffman_code_is_a_prefix_code_within_a_bit_of_the_entropy(frequencies: Any) -> None:
+    lengths = code_lengths(frequencies).astype(int)
+    assert ((lengths > 0) == (frequencies > 0)).all()
+    used = frequencies[frequencies > 0]
+    if used.size > 1:
+        assert (0.5 ** lengths[lengths > 0]).sum() == 1
+        share = used / used.sum()
+        entropy = -(share * np.log2(share)).sum()
+        assert entropy - 1e-9 <= mean_bits(frequencies) < entropy + 1
+
+
+@pytest.mark.small
+@given(symbols=hnp.arrays(np.uint8, st.integers(0, 200), elements=st.integers(0, 15)))
+def test_huffman_coded_symbols_come_back(symbols: Any) -> None:
+    lengths, written = encode_symbols(symbols, 16)
+    np.testing.assert_array_equal(decode_symbols(written, symbols.size, lengths, "w"), symbols)
+
+
+@pytest.mark.small
+def test_huffman_tables_and_codes_that_cannot_be_are_refused() -> None:
+    lengths, written = encode_symbols(np.array([0, 1, 1, 2], np.uint8), 4)
+    with pytest.raises(TraceError, match="w: no prefix code has the lengths"):
+        decode_symbols(written, 4, np.full(4, 1, np.uint8), "w")
+    with pytest.raises(TraceError, match="w: symbol 6 has no code of the table at bit 8"):
+        decode_symbols(written, 7, lengths, "w")
+    with pytest.raises(TraceError, match="w: 4 codes are 6 bits, not 2 bytes"):
+        decode_symbols(np.append(written, np.uint8(0)), 4, lengths, "w")
+    with pytest.raises(TraceError, match="w: 9000 codes do not fit in 1 bytes"):
+        decode_symbols(written, 9000, lengths, "w")
 
 
 def altered(stream: Stream, metadata: Any = None, payload: Any = None) -> Stream:
