@@ -3,14 +3,18 @@
 import functools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 
 from accelsim.errors import AccelsimError, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +42,9 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             code, text = 2, f"error: {error}"
         except AccelsimError as error:
             code, text = 1, f"the run failed: {error}"
+        except BrokenPipeError:  # the reader of our output has seen enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
         except OSError as error:
             code, text = 1, f"the run failed: {error}"
         except KeyboardInterrupt as interrupt:
@@ -63,6 +70,27 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def wrapped(table: "pd.DataFrame", width: int = 160) -> str:
+    """A table as text of at most `width` columns: headings in words, two decimals, a dash for nan."""
+    from io import StringIO
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for name, column in table.items():
+        number = column.dtype.kind in "iuf"
+        drawn.add_column(
+            str(name).replace("_percent", "_%").replace("_", " "), justify="right" if number else "left"
+        )
+    for row in table.itertuples(index=False):
+        drawn.add_row(*(f"{v:.2f}".replace("nan", "-") if isinstance(v, float) else str(v) for v in row))
+    file = StringIO()
+    Console(file=file, width=width, no_color=True, force_terminal=False).print(drawn, markup=False)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
 from accelsim.cli.runs import CHIPS, open_trace
 
 
@@ -69,3 +69,35 @@ def verify(
             print(report.text())
     if any(report.differences for report in reports):
         raise typer.Exit(1)
+
+
+@app.command("reproduce")
+@guarded
+def reproduce(
+    name: str = typer.Argument("list", help="a published table, `list` or `all`"),
+    seed: int = typer.Option(0, "--seed", help="of what is drawn at random"),
+    out: Path | None = typer.Option(None, "--out", help="folder of the tables as CSV"),
+    as_json: bool = JSON,
+) -> None:
+    """Published tables: published, ours, difference, reason."""
+    from accelsim.study.reproduce import ENTRIES
+    from accelsim.study.reproduce import reproduce as reproduced
+
+    if name == "list":
+        if as_json:
+            show([{"name": key, "title": e.title, "source": e.source} for key, e in ENTRIES.items()])
+        else:
+            for key, entry in ENTRIES.items():
+                print(f"{key:<18} {entry.title}\n{'':<18} {entry.source}")
+        return
+    names = list(ENTRIES) if name == "all" else [name]
+    done = {key: reproduced(key, seed, out) for key in names}
+    if as_json:
+        show(
+            {k: {n: json.loads(t.to_json(orient="records")) for n, t in ts.items()} for k, ts in done.items()}
+        )
+        return
+    for key, tables in done.items():
+        print(f"{key}: {ENTRIES[key].title}\n{ENTRIES[key].source}")
+        for table in tables.values():
+            print(f"\n{wrapped(table)}", end="")

@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.bits import packed_bytes
-from accelsim.formats.stream import Integers, Stream, check_stream, matrix_of, zeros_of
+from accelsim.formats.stream import Integers, Stream, check_stream, matrix_of, packed_bytes, zeros_of
 
 _POINTER_BYTES = 4
 
@@ -32,7 +31,7 @@ class Absolute:
 
     def encode(self, dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
         """Pointers, indices and values; raises TraceError if dtype or zero point do not fit."""
-        from accelsim.formats.bits import pack
+        from accelsim.formats._bits_kernel import pack
         from accelsim.formats.stream import check_values
 
         check_values(dense, name)
@@ -53,7 +52,7 @@ class Absolute:
             If pointers go back or do not tell as many entries as there are values, indices do not grow
             within a line or lead past its end, or the metadata have another length.
         """
-        from accelsim.formats.bits import unpack
+        from accelsim.formats._bits_kernel import unpack
 
         check_stream(stream, shape, name)
         rows, columns = matrix_of(shape)

@@ -18,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.bits import packed_bytes
 from accelsim.formats.stream import (
     Integers,
     Stream,
     check_stream,
     check_values,
     matrix_of,
+    packed_bytes,
     runs_of,
     zeros_of,
 )
@@ -117,7 +117,7 @@ class NOfM:
         TraceError
             If a group holds more than `n` values that are no zeros, or dtype or zero point do not fit.
         """
-        from accelsim.formats.bits import pack
+        from accelsim.formats._bits_kernel import pack
 
         check_values(dense, name)
         groups, kept = self._groups(dense, zero_point, name)
@@ -143,7 +143,7 @@ class NOfM:
         TraceError
             If there are not `n` values per group, places do not grow within a group, or lead past it.
         """
-        from accelsim.formats.bits import unpack
+        from accelsim.formats._bits_kernel import unpack
 
         check_stream(stream, shape, name)
         runs, elements = runs_of(shape)

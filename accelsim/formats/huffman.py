@@ -137,7 +137,7 @@ class HuffmanRunLength:
     def decode(
         self, stream: Stream, shape: tuple[int, ...], zero_point: npt.ArrayLike = 0, name: str = "tensor"
     ) -> Integers:
-        """The tensor of `shape`; raises TraceError as `decode_symbols`, `RunLength.decode`, or for its head."""
+        """The tensor of `shape`; raises TraceError as `decode_symbols` and `RunLength.decode`."""
         check_stream(stream, shape, name)
         metadata, payload = stream.metadata, stream.payload.view(np.uint8)
         if not metadata.size or metadata[0] >= len(_DTYPES):

@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.bits import packed_bytes
 from accelsim.formats.stream import (
     Integers,
     Stream,
     check_stream,
     matrix_of,
+    packed_bytes,
     unsigned,
     words_of,
     zeros_of_rows,
@@ -50,7 +50,7 @@ class RelativeCSC:
         TraceError
             If dtype or zero point do not fit, or a PE has more entries than a pointer can tell.
         """
-        from accelsim.formats.bits import pack
+        from accelsim.formats._bits_kernel import pack
 
         pointers, index, values = self._columns(dense, zero_point, name)
         columns = matrix_of(dense.shape)[1]
@@ -71,8 +71,8 @@ class RelativeCSC:
             If pointers go back or do not tell as many entries as there are values, an index leads past
             its column's end, or the metadata have another length.
         """
+        from accelsim.formats._bits_kernel import unpack
         from accelsim.formats._gaps_kernel import decode_columns
-        from accelsim.formats.bits import unpack
 
         check_stream(stream, shape, name)
         (rows, columns), count = matrix_of(shape), stream.payload.size

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.bits import packed_bytes
 from accelsim.formats.stream import (
     Integers,
     Stream,
     check_stream,
+    packed_bytes,
     runs_of,
     unsigned,
     words_of,
@@ -50,7 +50,7 @@ class RunLength:
 
     def encode(self, dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
         """Runs and values of a tensor of any shape; raises TraceError if dtype or zero point do not fit."""
-        from accelsim.formats.bits import pack
+        from accelsim.formats._bits_kernel import pack
 
         runs, values = self.entries(dense, zero_point, name)
         return Stream(pack(runs, self.run_bits), values)
@@ -66,7 +66,7 @@ class RunLength:
             If the runs are of another length than the values need, a run leads past the end, or the
             tensor ends earlier than `shape`.
         """
-        from accelsim.formats.bits import unpack
+        from accelsim.formats._bits_kernel import unpack
 
         check_stream(stream, shape, name)
         count, needed = stream.payload.size, packed_bytes(stream.payload.size, self.run_bits)

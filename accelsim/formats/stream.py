@@ -56,6 +56,11 @@ def zeros_of(zero_point: npt.ArrayLike, shape: tuple[int, ...], dtype: np.dtype[
     return zeros.astype(dtype).reshape(zeros.shape + (1,) * (len(shape) - 1) if zeros.ndim else ())
 
 
+def packed_bytes(count: int, bits: int) -> int:
+    """Bytes of `count` fields of `bits`, packed without gaps."""
+    return (count * bits + 7) // 8
+
+
 def runs_of(shape: tuple[int, ...]) -> tuple[int, int]:
     """Number of runs and elements of one: a run is the last axis; a bare number is a run of one."""
     return prod(shape[:-1]), shape[-1] if shape else 1

@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from accelsim.errors import TraceError
 from accelsim.formats import FORMATS, Absolute, Block, NOfM, RelativeCSC, RunLength, Stream
-from accelsim.formats.bits import pack, packed_bytes, unpack
+from accelsim.formats._bits_kernel import pack, unpack
 from accelsim.formats.huffman import code_lengths, decode_symbols, encode_symbols, mean_bits
+from accelsim.formats.stream import packed_bytes
 
 LINE = np.array([0, 0, 5, 0, 0, 0, 0, 7, 0], np.int8)
 

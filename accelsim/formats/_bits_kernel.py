@@ -10,11 +10,6 @@ from accelsim.jit import kernel
 Bytes = npt.NDArray[np.uint8]
 
 
-def packed_bytes(count: int, bits: int) -> int:
-    """Bytes of `count` fields of `bits`."""
-    return (count * bits + 7) // 8
-
-
 @kernel
 def pack(fields: npt.NDArray[Any], bits: int) -> Bytes:
     """Fields (unsigned, below 2**bits, bits 1 to 32) as uint8 [ceil(count * bits / 8)]."""
