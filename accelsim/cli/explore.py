@@ -101,3 +101,35 @@ def reproduce(
         print(f"{key}: {ENTRIES[key].title}\n{ENTRIES[key].source}")
         for table in tables.values():
             print(f"\n{wrapped(table)}", end="")
+
+
+@app.command("formats")
+@guarded
+def formats(
+    out: Path = typer.Option(Path("results/formats"), "--out", help="folder of the tables and the picture"),
+    seed: int = typer.Option(0, "--seed", help="of positions and values"),
+    as_json: bool = JSON,
+) -> None:
+    """Bytes of every encoding against density: a table, the crossings, a picture."""
+    from accelsim import plots
+    from accelsim.files import write_whole
+    from accelsim.plots.save import csv_bytes
+    from accelsim.study.format_sizes import crossings, size_table
+
+    table = size_table(seed=seed)
+    crossed = crossings(table)
+    write_whole(out / "crossings.csv", csv_bytes(crossed))
+    files = [out / "crossings.csv", *plots.save(plots.formats(table), out / "formats", table)]
+    if as_json:
+        show(
+            {
+                "sizes": json.loads(table.to_json(orient="records")),
+                "crossings": json.loads(crossed.to_json(orient="records")),
+                "files": [str(path) for path in files],
+            }
+        )
+        return
+    wide = table.pivot_table(index="format", columns="density_fraction", values="size_fraction", sort=False)
+    print("size in percent of the dense one, by density")
+    print((100 * wide).round(1).to_string(na_rep="-"))
+    print("\n".join(str(path) for path in files))

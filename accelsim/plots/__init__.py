@@ -13,10 +13,12 @@ picture     data                  shows
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
+`formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
 
 from accelsim.plots.compare import compare, compare_table
+from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
 from accelsim.plots.roofline import roofline, roofline_table
 from accelsim.plots.run import Run, RunTables, tables_of
@@ -33,9 +35,11 @@ __all__ = [
     "cycles_table",
     "energy",
     "energy_table",
+    "formats",
     "roofline",
     "roofline_table",
     "save",
+    "smallest_table",
     "sweep",
     "sweep_table",
     "tables_of",
