@@ -201,6 +201,11 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "model": (["import", "none.onnx", "--inputs", "i.npy", "--out", "o.safetensors"], ["none.onnx: no such file"]),
     "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
     "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: resnet50-thin"]),
+    "no density": (["prune", "net.npz", "--out", "p.safetensors"], ["prune needs either --density or --schedule"]),
+    "density": (["prune", "net.npz", "--density", "2", "--out", "p.safetensors"], ["density must be within 0..1, not 2.0"]),
+    "structure": (["prune", "net.npz", "--density", "0.5", "--structure", "row", "--out", "p.safetensors"], ["structure must be one of", "'row'"]),
+    "schedule": (["prune", "net.npz", "--schedule", "sched.yaml", "--out", "p.safetensors"], ["sched.yaml: a: density must be within 0..1, not 'half'"]),
+    "schedule's layer": (["prune", "net.npz", "--schedule", "layer.yaml", "--out", "p.safetensors"], ["net: no layer 'z'; layers: a, b"]),
     "file with two errors": (["hardware", "check", "bad.yaml"], ["bad.yaml:2: unknown key 'colour'", "bad.yaml:3: clock_mhz must be"]),
 }  # fmt: skip
 
@@ -210,6 +215,8 @@ def test_wrong_input_is_exit_code_2_and_a_message(case: str, run: Run, npz: Path
     np.save(tmp_path / "i.npy", np.zeros((1, 3, 8, 8), np.float32))
     (tmp_path / "text.safetensors").write_text("no trace")
     (tmp_path / "bad.yaml").write_text("schema_version: 1\ncolour: red\nclock_mhz: -5\n")
+    (tmp_path / "sched.yaml").write_text("a: half\n")
+    (tmp_path / "layer.yaml").write_text("z: 0.5\n")
     arguments, words = WRONG[case]
     failed(run(*arguments), 2, *words)
 
@@ -255,6 +262,27 @@ def test_import_writes_a_trace_that_runs(run: Run, tmp_path: Path) -> None:
     assert run("run", "m.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
 
 
+def test_prune_writes_a_trace_that_says_what_it_is(run: Run, npz: Path, tmp_path: Path) -> None:
+    result = run("prune", npz, "--density", 0.2, "--out", "p.safetensors")
+    assert result.exit_code == 0, result.output
+    assert "pattern only, accuracy not claimed" in result.stdout
+    rows = json.loads(run("prune", npz, "--density", 0.2, "--out", "p.safetensors", "--json").stdout)[
+        "layers"
+    ]
+    assert all(row["density_after_fraction"] == pytest.approx(0.2, abs=0.01) for row in rows)
+    assert all(0 < row["relative_error_fraction"] < 1 for row in rows)
+    assert all(row["bitmask_after_bytes"] < row["bitmask_before_bytes"] for row in rows)
+    shown = run("run", "p.safetensors", "--hardware", "both-skip-16x16").stdout
+    assert "pattern only, accuracy not claimed" in shown
+    (tmp_path / "s.yaml").write_text("a: 0.1\n")
+    rows = json.loads(run("prune", npz, "--schedule", "s.yaml", "--out", "p.safetensors", "--json").stdout)[
+        "layers"
+    ]
+    assert rows[1]["relative_error_fraction"] == 0
+    assert run("prune", npz, "--density", 0.3, "--global", "--out", "p.safetensors").exit_code == 0
+    assert run("prune", npz, "--density", 0.5, "--structure", "n_m", "--out", "p.safetensors").exit_code == 0
+
+
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     import accelsim
 
@@ -265,5 +293,5 @@ def test_every_command_is_in_the_help_and_has_json(run: Run) -> None:
     text = run("--help").stdout
     for command in ("run", "sweep", "plot", "verify", "compare", "import", "trace", "hardware", "workloads"):
         assert command in text
-    for command in ("run", "sweep", "plot", "verify", "compare", "import"):
+    for command in ("run", "sweep", "plot", "verify", "compare", "import", "prune", "formats", "reproduce"):
         assert "--json" in run(command, "--help").stdout
