@@ -12,6 +12,7 @@ A process never sees a MAC or a burst: about ten events per tile.
 
 import heapq
 from collections.abc import Generator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -67,14 +68,15 @@ class Dram:
     def __init__(self, env: simpy.Environment, channel: Channel) -> None:
         self.env = env
         self.channel = channel
-        self._requests: list[tuple[int, int, int, simpy.Event]] = []
+        self._requests: list[tuple[int, int, int, int, simpy.Event]] = []
+        self._issued = count()
         self._busy = False
         self._deciding = False
 
     def transfer(self, kind: int, transfer_bytes: int) -> simpy.Event:
         """Event of the start of the occupancy; its value is (start, end of occupancy)."""
         event = self.env.event()
-        heapq.heappush(self._requests, (self.env.now, kind, transfer_bytes, event))
+        heapq.heappush(self._requests, (self.env.now, kind, next(self._issued), transfer_bytes, event))
         self._decide_later()
         return event
 
@@ -90,7 +92,7 @@ class Dram:
 
     def _decide(self, _: simpy.Event) -> None:
         self._deciding = False
-        _, _, transfer_bytes, event = heapq.heappop(self._requests)
+        *_, transfer_bytes, event = heapq.heappop(self._requests)
         start = int(self.env.now)
         end = start + self.channel.occupancy_cycles(transfer_bytes)
         self._busy = True

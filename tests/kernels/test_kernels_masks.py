@@ -21,7 +21,7 @@ def words_of(bits: list[bool], words: int) -> list[int]:
 @pytest.mark.small
 @given(
     values=hnp.arrays(
-        np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=150), elements=st.integers(0, 2)
+        np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 150)), elements=st.integers(0, 2)
     ),
     chunk=st.sampled_from([8, 32, 64, 128]),
     data=st.data(),

@@ -1,58 +1,17 @@
 """The SimPy machine and the recurrence over requests are one machine."""
 
-import numpy as np
 import pytest
+from drawn_work import chip, drawn_rows, work_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import AuditError
-from accelsim.hardware import load_hardware
 from accelsim.machine import replay_layer, run_layer
-from accelsim.tables import TIMELINE, WORK
-
-
-def chip(rate="12.8", latency="100", capacity=1000):
-    return load_hardware(
-        "dense-16x16",
-        [
-            f"dram.peak_gb_per_s={rate}",
-            "dram.efficiency_fraction=1",
-            f"dram.latency_ns={latency}",
-            f"scratchpad.capacity_bytes={capacity}",
-        ],
-    )
-
-
-def work_of(rows):
-    """Rows of (operand bytes, kept with the next tile?, output bytes, closes outputs?, cycles)."""
-    work = np.zeros(len(rows), WORK)
-    kept = held = 0
-    for row, (operand, keeps, output, closes, cycles) in zip(work, rows, strict=True):
-        row["weight_fetch_bytes"] = operand
-        row["reserve_bytes"] = operand + (output if held == 0 else 0)
-        held = held or output
-        row["release_after_compute_bytes"] = 0 if keeps else operand + kept
-        kept = operand + kept if keeps else 0
-        if closes:
-            row["release_after_drain_bytes"] = held
-            row["output_drain_bytes"] = output
-            held = 0
-        row["compute_cycles"] = cycles
-    last = work[-1]
-    last["release_after_compute_bytes"] += kept
-    last["release_after_drain_bytes"] += held
-    return work
-
-
-rows = st.lists(
-    st.tuples(st.integers(0, 300), st.booleans(), st.integers(0, 200), st.booleans(), st.integers(0, 60)),
-    min_size=1,
-    max_size=12,
-)
+from accelsim.tables import TIMELINE
 
 
 @pytest.mark.small
-@given(rows, st.sampled_from(["0.7", "1", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]))
+@given(drawn_rows, st.sampled_from(["0.7", "1", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]))
 def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, latency):
     work = work_of(drawn)
     machine = chip(rate, latency, 1200)
@@ -68,7 +27,7 @@ def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, 
 
 
 @pytest.mark.small
-@given(rows)
+@given(drawn_rows)
 def test_without_contention_it_is_double_buffering(drawn):
     """A huge rate: fetches take the latency alone, so tile t starts at max(latency, end of t-1)."""
     work = work_of(drawn)
@@ -123,7 +82,7 @@ def test_many_small_transfers_take_the_ceiling_of_their_sum():
 
 
 @pytest.mark.small
-@given(rows)
+@given(drawn_rows)
 def test_cycles_cover_compute_and_traffic(drawn):
     work = work_of(drawn)
     times = run_layer(work, chip("1", "3", 10**6))
