@@ -26,7 +26,7 @@ def speeds(repeats: int) -> dict[str, float]:
     chip = load_hardware("both-skip-16x16")
     found = {}
     for name, side, channels, filters, taps in LAYERS:
-        trace = layer(name, side, side, channels, filters, (taps, taps), 1, taps // 2)
+        trace = layer(name, side, channels, filters, taps)
         prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
         boxes = tile_boxes(whole(trace.layer), trace.layer)
         inner_join.tile_counters(prepared, boxes, chip)  # compiled, and in the caches

@@ -10,7 +10,7 @@ import sys
 import time
 
 import accelsim
-from accelsim.trace import LayerTrace
+from accelsim.trace import NetworkTrace
 from benchmarks.synthetic import resnet50
 
 CHIP, OTHER_CHIP = "both-skip-16x16", "activation-skip-16x16"
@@ -19,23 +19,23 @@ THREADS = 2
 
 def measured(layers: int | None, repeats: int) -> dict[str, float]:
     """Median seconds of the network on one chip, then on another; peak memory of this process."""
-    traces = resnet50(layers)
-    accelsim.simulate(traces[:2], CHIP, threads=THREADS)  # compiled kernels are loaded
-    runs = [_timed(traces, CHIP) for _ in range(repeats)]
-    others = [_timed(traces, OTHER_CHIP) for _ in range(repeats)]
+    trace = resnet50(layers)
+    accelsim.simulate(resnet50(2), CHIP, threads=THREADS)  # compiled kernels are loaded
+    runs = [_timed(trace, CHIP) for _ in range(repeats)]
+    others = [_timed(trace, OTHER_CHIP) for _ in range(repeats)]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
-        "layers": len(traces),
-        "gmacs": sum(trace.layer.dense_macs for trace in traces) / 1e9,
+        "layers": len(trace.layers),
+        "gmacs": sum(trace.layer(name).layer.dense_macs for name in trace.layers) / 1e9,
         "seconds": statistics.median(runs),
         "other_chip_seconds": statistics.median(others),
         "peak_gb": peak / (1e9 if sys.platform == "darwin" else 1e6),
     }
 
 
-def _timed(traces: list[LayerTrace], chip: str) -> float:
+def _timed(trace: NetworkTrace, chip: str) -> float:
     before = time.perf_counter()
-    accelsim.simulate(traces, chip, threads=THREADS)
+    accelsim.simulate(trace, chip, threads=THREADS)
     return time.perf_counter() - before
 
 

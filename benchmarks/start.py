@@ -11,7 +11,7 @@ HELP = "from accelsim.cli import main; main()"
 FIRST_RUN = """
 import accelsim
 from benchmarks.synthetic import layer
-accelsim.simulate(layer("small", 14, 14, 64, 64, (3, 3), 1, 1), "both-skip-16x16")
+accelsim.simulate(layer("small", 14, 64, 64, 3), "both-skip-16x16")
 """
 
 

@@ -46,7 +46,10 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     assert timeline is not None
     assert layer is not None
     name = result.name
-    check_timeline(work, timeline, chip)
+    try:
+        check_timeline(work, timeline, chip)
+    except AuditError as error:
+        raise AuditError(f"{name}: {error}") from error
     in_tiles = np.sum([work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES], axis=0)
     lanes = chip.pe_array.multipliers
     for t, (found, cycles) in enumerate(zip(in_tiles.tolist(), work["compute_cycles"].tolist(), strict=True)):

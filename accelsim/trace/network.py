@@ -195,7 +195,9 @@ def replace_parameters(
     )
 
 
-def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
+def from_layers(
+    name: str, layers: Sequence[LayerTrace], *, provenance: Mapping[str, str] | None = None
+) -> NetworkTrace:
     """Layers without a graph between them: each has an input and an output tensor of its own.
 
     Raises
@@ -230,6 +232,7 @@ def from_layers(name: str, layers: Sequence[LayerTrace]) -> NetworkTrace:
         nodes=tuple(nodes),
         inputs=tuple(node.input for node in nodes),
         outputs=tuple(node.output for node in nodes),
+        provenance=dict(provenance or {}),
     )
     return NetworkTrace(network, parameters, tensors)
 

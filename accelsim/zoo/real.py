@@ -26,6 +26,7 @@ from accelsim.errors import FetchError, InputError
 from accelsim.files import write_whole
 from accelsim.frontend.onnx import import_onnx
 from accelsim.trace import NetworkTrace
+from accelsim.zoo.workloads import workloads_folder
 
 Floats = npt.NDArray[np.float32]
 
@@ -68,13 +69,6 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     preprocessing: Preprocessing
     photographs: tuple[Photograph, ...]
     calibration: tuple[Photograph, ...]
-
-
-def workloads_folder() -> Path:
-    """The folder of recipes and shapes, in an installed package or in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "_workloads"
-    return installed if installed.is_dir() else package.parent / "workloads"
 
 
 def recipes() -> dict[str, Recipe]:

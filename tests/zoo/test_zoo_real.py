@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accelsim import zoo
 from accelsim.errors import FetchError, InputError
+from accelsim.zoo import real as zoo
+from accelsim.zoo import workloads_folder
 
 NAME = "resnet50-thin"
 
@@ -120,7 +121,7 @@ def test_every_recipe_has_both_licences_and_their_text() -> None:
     for recipe in zoo.recipes().values():
         assert recipe.code_licence
         assert recipe.weights_licence
-        assert (zoo.workloads_folder() / recipe.weights_licence_file).is_file()
+        assert (workloads_folder() / recipe.weights_licence_file).is_file()
         assert len(recipe.wheel_sha256) == len(recipe.model_sha256) == 64
         assert not {p.file for p in recipe.photographs} & {p.file for p in recipe.calibration}
 
