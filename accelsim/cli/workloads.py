@@ -49,7 +49,8 @@ def workloads_list(as_json: bool = JSON) -> None:
         else:
             print(
                 f"{'':<14} {row['layers']} layers, {row['macs'] / 1e9:.2f} GMAC, "
-                f"{row['weights'] / 1e6:.1f} M weights; density (by MACs): weights {row['weight_density_fraction']:.2f}, "
+                f"{row['weights'] / 1e6:.1f} M weights; density (by MACs): "
+                f"weights {row['weight_density_fraction']:.2f}, "
                 f"activations {row['activation_density_fraction']:.2f}"
             )
 
