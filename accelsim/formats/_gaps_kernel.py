@@ -1,31 +1,49 @@
 """Kernels of encodings that store a value and the number of zeros before it.
 
-Values are written whether they are kept or not, and then overwritten: branches on random zeros would be
-mispredicted. `words` are uint8 or uint16 (values as bits), `zeros` the zero of each row or run.
+Places and values are written whether they are kept or not, and then overwritten: branches on random zeros
+would be mispredicted. `words` are uint8 or uint16 (values as bits), `zeros` the zero of each row or run.
 """
 
 import numpy as np
 
 from accelsim.jit import kernel
 
+_BLOCK = 4096  # elements whose places are found before any is written: they stay in the nearest cache
+
 
 @kernel
 def encode_gaps(words, zeros, longest):
     """Gaps and values of words [runs, elements] as one sequence; after `longest` zeros anything is kept."""
     runs, elements = words.shape
-    gaps = np.empty(words.size + 1, np.uint8)
-    values = np.empty(words.size + 1, words.dtype)
+    gaps = np.empty(words.size, np.uint8)
+    values = np.empty(words.size, words.dtype)
+    places = np.empty(_BLOCK + 1, np.int64)
     kept = np.int64(0)
-    gap = np.int64(0)
+    told = np.int64(0)  # elements told so far
     for run in range(runs):
         zero = np.int64(zeros[run])
-        for i in range(elements):
-            word = words[run, i]
-            gaps[kept] = gap
-            values[kept] = word
-            keep = np.int64(np.int64(word) != zero) | np.int64(gap == longest)
-            kept += keep
-            gap = (gap + 1) & (keep - 1)
+        first = np.int64(run) * elements
+        for start in range(0, elements, _BLOCK):
+            found = np.int64(0)
+            for i in range(start, min(start + _BLOCK, elements)):
+                places[found] = i
+                found += np.int64(np.int64(words[run, i]) != zero)
+            for n in range(found):
+                at = first + places[n]
+                while at - told > longest:
+                    told += longest + 1
+                    gaps[kept] = longest
+                    values[kept] = zeros[(told - 1) // elements]
+                    kept += 1
+                gaps[kept] = at - told
+                values[kept] = words[run, places[n]]
+                kept += 1
+                told = at + 1
+    while words.size - told > longest:
+        told += longest + 1
+        gaps[kept] = longest
+        values[kept] = zeros[(told - 1) // elements]
+        kept += 1
     return gaps[:kept].copy(), values[:kept].copy()
 
 

@@ -18,7 +18,17 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.formats.stream import Integers, Stream, check_stream, matrix_of, packed_bytes, zeros_of
+from accelsim.formats.stream import (
+    Integers,
+    Stream,
+    check_stream,
+    matrix_of,
+    packed_bytes,
+    unsigned,
+    words_of,
+    zeros_of,
+    zeros_of_rows,
+)
 
 _POINTER_BYTES = 4
 
@@ -32,14 +42,13 @@ class Absolute:
     def encode(self, dense: Integers, zero_point: npt.ArrayLike = 0, name: str = "tensor") -> Stream:
         """Pointers, indices and values; raises TraceError if dtype or zero point do not fit."""
         from accelsim.formats._bits_kernel import pack
-        from accelsim.formats.stream import check_values
+        from accelsim.formats._lines_kernel import encode_columns, encode_rows
 
-        check_values(dense, name)
-        lines, kept = self._lines(dense, zero_point, name)
-        pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype("<u4")
-        index = np.nonzero(kept)[1]
-        metadata = np.concatenate([pointers.view(np.uint8), pack(index, _index_bits(lines.shape[1]))])
-        return Stream(metadata, lines[kept])
+        words, zeros = words_of(dense, matrix_of(dense.shape), zero_point, name)
+        pointers, index, values = (encode_columns if self.by_columns else encode_rows)(words, zeros)
+        elements = words.shape[0 if self.by_columns else 1]
+        metadata = np.concatenate([pointers.astype("<u4").view(np.uint8), pack(index, _index_bits(elements))])
+        return Stream(metadata, values.view(dense.dtype))
 
     def decode(
         self, stream: Stream, shape: tuple[int, ...], zero_point: npt.ArrayLike = 0, name: str = "tensor"
@@ -53,6 +62,7 @@ class Absolute:
             within a line or lead past its end, or the metadata have another length.
         """
         from accelsim.formats._bits_kernel import unpack
+        from accelsim.formats._lines_kernel import decode_lines
 
         check_stream(stream, shape, name)
         rows, columns = matrix_of(shape)
@@ -70,36 +80,25 @@ class Absolute:
             raise TraceError(f"{name}: the pointers go back at line {line}")
         if pointers[-1] != count:
             raise TraceError(f"{name}: pointers tell {pointers[-1]} entries, there are {count} values")
-        index = unpack(stream.metadata[pointed:], count, _index_bits(elements)).astype(np.int64)
-        line_of = np.repeat(np.arange(lines), entries)
-        place = line_of * elements + index
-        wrong = (index >= elements) | np.concatenate([[False], place[1:] <= place[:-1]])[:count]
-        if wrong.any():
-            entry = int(np.argmax(wrong))
-            raise TraceError(f"{name}: entry {entry} has index {index[entry]} in a line of {elements}")
+        index = unpack(stream.metadata[pointed:], count, _index_bits(elements))
         dtype = stream.payload.dtype
-        zeros = np.broadcast_to(zeros_of(zero_point, shape, dtype, name), shape).reshape(rows, columns)
-        dense = (zeros.T if self.by_columns else zeros).copy()
-        dense.reshape(-1)[place] = stream.payload
-        back: Integers = np.ascontiguousarray(dense.T if self.by_columns else dense).reshape(shape)
-        return back
+        zeros = zeros_of_rows(zero_point, shape, rows, dtype, name)
+        words, wrong = decode_lines(
+            pointers, index, stream.payload.view(unsigned(dtype)), zeros, columns, self.by_columns
+        )
+        if wrong >= 0:
+            raise TraceError(f"{name}: entry {wrong} has index {index[wrong]} in a line of {elements}")
+        dense: Integers = words.view(dtype).reshape(shape)
+        return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
         """Bits of pointers and indices (whole bytes), and values at `bits` each."""
-        lines, kept = self._lines(dense, zero_point, "tensor")
-        count = int(np.count_nonzero(kept))
-        lines_count, elements = lines.shape
-        metadata = _POINTER_BYTES * (lines_count + 1) + packed_bytes(count, _index_bits(int(elements)))
-        return 8 * int(metadata) + count * bits
-
-    def _lines(
-        self, dense: Integers, zero_point: npt.ArrayLike, name: str
-    ) -> tuple[Integers, npt.NDArray[np.bool_]]:
-        shape = matrix_of(dense.shape)
-        zeros = zeros_of(zero_point, dense.shape, dense.dtype, name)
-        kept = np.asarray(dense != zeros).reshape(shape)
-        matrix = dense.reshape(shape)
-        return (matrix.T, kept.T) if self.by_columns else (matrix, kept)
+        rows, columns = matrix_of(dense.shape)
+        lines, elements = (columns, rows) if self.by_columns else (rows, columns)
+        zeros = zeros_of(zero_point, dense.shape, dense.dtype, "tensor")
+        count = int(np.count_nonzero(dense != zeros))
+        metadata = _POINTER_BYTES * (lines + 1) + packed_bytes(count, _index_bits(elements))
+        return 8 * metadata + count * bits
 
 
 def _index_bits(elements: int) -> int:
