@@ -160,7 +160,7 @@ def _layer(
     )
     cycles = layer_cycles(timeline)
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
-    idle = idle_cycles(work, timeline, chip)
+    idle = idle_cycles(timeline)
     lane_cycles = dict.fromkeys(CAUSES, 0)
     for cause in TILE_CAUSES:
         lane_cycles[cause] = totals[f"{cause}_lane_cycles"]

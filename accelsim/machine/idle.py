@@ -15,22 +15,13 @@ def layer_cycles(timeline: Table) -> int:
     return int(max(timeline["compute_end_cycle"].max(), timeline["drain_end_cycle"].max()))
 
 
-def idle_cycles(work: Table, timeline: Table, chip: Accelerator) -> dict[str, int]:
+def idle_cycles(timeline: Table) -> dict[str, int]:
     """Cycles outside every tile's compute by cause: drain_wait and fetch_wait (docs/machine.md, part 3)."""
     computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
     gaps = timeline["compute_start_cycle"] - computed
-    occupied = np.where(
-        fetch_bytes(work) > 0,
-        timeline["fetch_end_cycle"] - chip.dram_latency_cycles,
-        timeline["reserved_cycle"],
-    )
-    dma_free = np.concatenate([[0], occupied[:-1]])
-    blocked = np.maximum(
-        np.minimum(timeline["compute_start_cycle"], timeline["reserved_cycle"])
-        - np.maximum(computed, dma_free),
-        0,
-    )
-    drained = int(blocked.sum())
+    # In a gap the DMA's previous fetch is over: its tile has computed. So all of it before the reservation
+    # waits for bytes that undrained outputs hold.
+    drained = int(np.maximum(timeline["reserved_cycle"] - computed, 0).sum())
     tail = layer_cycles(timeline) - int(timeline["compute_end_cycle"][-1])
     return {"drain_wait": drained + tail, "fetch_wait": int(gaps.sum()) - drained}
 
