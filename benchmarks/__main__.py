@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import kernel, machine, start
+from benchmarks import formats, kernel, machine, start
 
 QUICK_LAYERS = 11  # conv1 and the first stage
 
@@ -47,6 +47,12 @@ def figures(quick: bool) -> Iterator[Figure]:
     for name, speed in kernel.speeds(3 if quick else 9).items():
         yield Figure(f"kernel, {name}", speed, "G MAC/s", 8, at_least=True)
     yield from network_figures(quick)
+    for name, speed in formats.speeds(3 if quick else 7).items():
+        target = formats.TARGETS[name.split(",")[0]]
+        yield Figure(f"format {name}", speed, "MB/s", target, at_least=True)
+    if not quick:
+        seconds, size = formats.open_seconds(5)
+        yield Figure(f"open a trace of {size:.0f} MB and list it", seconds, "s", 0.2)
     yield Figure("accelsim --help", start.help_seconds(3 if quick else 5), "s", 0.7)
     if not quick:
         yield Figure("first run, no compiled kernels", start.first_run_seconds(), "s", 60)
