@@ -1,13 +1,16 @@
-"""prune."""
+"""prune, quantise, share."""
 
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from accelsim.cli.app import JSON, app, guarded, show, wrapped
 from accelsim.cli.runs import open_trace
 from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.trace import NetworkTrace
 
 
 def read_schedule(path: Path) -> dict[str, float]:
@@ -43,9 +46,7 @@ def prune(
     as_json: bool = JSON,
 ) -> None:
     """Prune a trace's weights by magnitude: a pattern of zeros, no claim of accuracy."""
-    from accelsim.compress.changes import weight_changes
     from accelsim.compress.prune import Structure, prune_globally, prune_network
-    from accelsim.trace import write
 
     if (density is None) == (schedule is None):
         raise InputError("prune needs either --density or --schedule")
@@ -57,15 +58,55 @@ def prune(
     else:
         wanted = read_schedule(schedule) if schedule is not None else cast(float, density)
         pruned = prune_network(opened, wanted, cast(Structure, structure), size)
-    write(pruned, out)
-    rows = weight_changes(opened, pruned)
+    _finish(opened, pruned, out, as_json)
+
+
+@app.command("quantise")
+@guarded
+def quantise(
+    trace: Path = typer.Argument(help=".safetensors or .npz"),
+    out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
+    bits: int = typer.Option(..., "--bits", help="of weights: 8, 4 or 2"),
+    as_json: bool = JSON,
+) -> None:
+    """Put a trace's weights on a grid of fewer bits, per filter."""
+    from accelsim.compress.quantise import quantise_weights
+
+    opened = open_trace(trace)
+    _finish(opened, quantise_weights(opened, bits), out, as_json)
+
+
+@app.command("share")
+@guarded
+def share(
+    trace: Path = typer.Argument(help=".safetensors or .npz"),
+    out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
+    bits: int = typer.Option(..., "--bits", help="of the codebook's index, 1 to 8"),
+    initialisation: str = typer.Option("linear", "--initialisation", help="linear, density or random"),
+    seed: int = typer.Option(0, "--seed", help="of random initialisation"),
+    as_json: bool = JSON,
+) -> None:
+    """Share a trace's weights by k-means codebooks, one per layer."""
+    from accelsim.compress.share import Initialisation, share_weights
+
+    opened = open_trace(trace)
+    _finish(opened, share_weights(opened, bits, cast(Initialisation, initialisation), seed), out, as_json)
+
+
+def _finish(before: "NetworkTrace", after: "NetworkTrace", out: Path, as_json: bool) -> None:
+    """Write a compressed trace, and say what it lost and saved."""
+    from accelsim.compress.changes import weight_changes
+    from accelsim.trace import write
+
+    write(after, out)
+    rows = weight_changes(before, after)
     if as_json:
-        show({"trace": str(out), "network": pruned.network.name, "layers": rows})
+        show({"trace": str(out), "network": after.network.name, "layers": rows})
         return
     import pandas as pd
 
     table = pd.DataFrame(rows)
     print(wrapped(table), end="")
-    before, after = table["bitmask_before_bytes"].sum(), table["bitmask_after_bytes"].sum()
-    print(f"{pruned.network.name}: {before} to {after} bytes of weights as bitmask")
-    print(f"{pruned.network.provenance['parameters']}\n{out}")
+    was, now = table["bitmask_before_bytes"].sum(), table["bitmask_after_bytes"].sum()
+    print(f"{after.network.name}: {was} to {now} bytes of weights as bitmask")
+    print(f"{after.network.provenance['parameters']}\n{out}")

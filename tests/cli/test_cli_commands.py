@@ -206,6 +206,8 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "structure": (["prune", "net.npz", "--density", "0.5", "--structure", "row", "--out", "p.safetensors"], ["structure must be one of", "'row'"]),
     "schedule": (["prune", "net.npz", "--schedule", "sched.yaml", "--out", "p.safetensors"], ["sched.yaml: a: density must be within 0..1, not 'half'"]),
     "schedule's layer": (["prune", "net.npz", "--schedule", "layer.yaml", "--out", "p.safetensors"], ["net: no layer 'z'; layers: a, b"]),
+    "bits": (["quantise", "net.npz", "--bits", "3", "--out", "q.safetensors"], ["bits of weights must be one of 8, 4, 2, not 3"]),
+    "codebook": (["share", "net.npz", "--bits", "9", "--out", "q.safetensors"], ["bits of a codebook must be within 1..8, not 9"]),
     "file with two errors": (["hardware", "check", "bad.yaml"], ["bad.yaml:2: unknown key 'colour'", "bad.yaml:3: clock_mhz must be"]),
 }  # fmt: skip
 
@@ -281,6 +283,14 @@ def test_prune_writes_a_trace_that_says_what_it_is(run: Run, npz: Path, tmp_path
     assert rows[1]["relative_error_fraction"] == 0
     assert run("prune", npz, "--density", 0.3, "--global", "--out", "p.safetensors").exit_code == 0
     assert run("prune", npz, "--density", 0.5, "--structure", "n_m", "--out", "p.safetensors").exit_code == 0
+
+
+def test_fewer_bits_and_codebooks_are_commands(run: Run, npz: Path) -> None:
+    rows = json.loads(run("quantise", npz, "--bits", 4, "--out", "q.safetensors", "--json").stdout)["layers"]
+    assert all(0 < row["relative_error_fraction"] < 0.1 for row in rows)
+    shared = run("share", npz, "--bits", 2, "--initialisation", "density", "--out", "s.safetensors")
+    assert "weights shared by codebooks of 2 bits per layer (density initialisation, seed 0)" in shared.stdout
+    assert run("run", "s.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
