@@ -53,7 +53,7 @@ def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelera
     Raises
     ------
     PlanError
-        If no tiling fits; the message says how many bytes the smallest one lacks.
+        If no tiling fits; the message says how many bytes the one that needs least lacks.
     """
     layer = prepared.layer
     plans = candidates(layer, chip)
@@ -62,7 +62,8 @@ def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelera
     prices = price_plans(plans, sizes, chip, layer, step_cycles(prepared, chip))
     fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
     if not fitting.size:
-        checked(plans[-1], layer, chip, sizes)  # raises: the plans come from large to small, it lacks least
+        least = int(np.argmin(prices[:, _price_kernel.LIVE_BYTES]))
+        checked(plans[least], layer, chip, sizes)  # raises
     cycles, moved, tiles, _ = prices[fitting].T
     as_fast = np.flatnonzero(cycles <= cycles.min() * (1 + SAME_CYCLES_FRACTION))
     best = as_fast[np.lexsort((tiles[as_fast], cycles[as_fast], moved[as_fast]))[0]]
