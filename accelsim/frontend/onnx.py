@@ -9,6 +9,7 @@ from accelsim.frontend.quantise import (
     Floats,
     captured,
     fix_batch,
+    fused,
     load,
     onnxruntime_is_exact,
     quantised,
@@ -30,7 +31,7 @@ def import_onnx(
 
     Parameters
     ----------
-    path : a float model, or one already quantised in QOperator form
+    path : a float model, or one already quantised, as QOperator or as QDQ pairs
     inputs : float32 arrays of the model's input shape; each becomes one input of the trace
     calibration : float32 arrays, as `inputs`; min and max of every tensor over them set the scales
     batch : fixes a dynamic first dimension (1 for one image per array)
@@ -51,14 +52,19 @@ def import_onnx(
         raise InputError(f"{source}: needs at least one input and one to calibrate with")
     model = load(source)
     fix_batch(model, batch, str(source))
-    if not any(node.op_type.startswith("QLinear") for node in model.graph.node):
+    kinds = {node.op_type for node in model.graph.node}
+    if "QuantizeLinear" in kinds and not any(kind.startswith("QLinear") for kind in kinds):
+        model, how = fused(model, str(source)), "as the model came, its QDQ pairs fused by"
+    elif any(kind.startswith("QLinear") for kind in kinds):
+        how = "as the model came, read by"
+    else:
         model = quantised(model, calibration, str(source))
+        how = "uint8 activations, int8 weights per output channel, min-max calibration by"
     tensors = captured(model, inputs, str(source))
     exact = "without" if onnxruntime_is_exact() else "with possible"
     told = {
         **(provenance or {}),
-        "quantised by": f"onnxruntime {version('onnxruntime')}, QOperator, uint8 activations, "
-        "int8 weights per output channel, min-max calibration",
+        "quantised": f"{how} onnxruntime {version('onnxruntime')}",
         "captured": f"onnxruntime {version('onnxruntime')} on a CPU {exact} 16-bit saturation of u8 x s8",
     }
     return GraphReader(model, tensors, str(source)).trace(name or source.stem, told)

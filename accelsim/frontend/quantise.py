@@ -121,6 +121,31 @@ def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
         return onnx.load(target)
 
 
+def fused(model: Any, label: str) -> Any:
+    """A model of QuantizeLinear and DequantizeLinear pairs (QDQ) in QOperator form, as onnxruntime fuses it.
+
+    What onnxruntime does not fuse stays in float; raises ImportedModelError if it cannot read the model.
+    """
+    import onnx
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # Not the level above: it changes layouts to those of the CPU that imports.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.log_severity_level = 4
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "fused.onnx"
+        options.optimized_model_filepath = str(target)
+        try:
+            onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # as above
+            words = str(error).splitlines()[0]
+            raise ImportedModelError(f"{label}: onnxruntime cannot read it: {words}") from error
+        return onnx.load(str(target))
+
+
 def captured(model: Any, inputs: Sequence[Floats], label: str) -> dict[str, npt.NDArray[Any]]:
     """Every tensor of a quantised model, over all inputs: arrays [N, ...] by name.
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx_by_hand import Model, images
+from onnxruntime import quantization
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from accelsim.audit.agreement import compare_with_captured
 from accelsim.errors import ImportedModelError, InputError
@@ -130,6 +133,49 @@ def test_the_datapath_computes_what_onnxruntime_computed(
         assert {row.node: row.largest_difference for row in rows} == {row.node: 0 for row in rows}
 
 
+@pytest.mark.parametrize("build", SUPPORTED, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("form", ["QDQ", "QOperator"])
+def test_models_that_came_quantised_keep_their_integers(
+    build: Callable[[Model], None], form: str, tmp_path: Path
+) -> None:
+    model = Model()
+    build(model)
+    source, given = str(model.save(tmp_path / "float.onnx")), tmp_path / "quantised.onnx"
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.left = iter(images(4, seed=1))
+
+        def get_next(self) -> Any:
+            image = next(self.left, None)
+            return None if image is None else {"image": image}
+
+    quant_pre_process(source, source, skip_symbolic_shape=True)
+    settings = {"activation_type": quantization.QuantType.QUInt8, "weight_type": quantization.QuantType.QInt8}
+    quantization.quantize_static(
+        source,
+        str(given),
+        Reader(),
+        quant_format=quantization.QuantFormat[form],
+        per_channel=True,
+        **settings,
+    )
+    trace = import_onnx(given, images(1), images(1))
+    assert trace.network.provenance["quantised"].startswith("as the model came")
+    floats = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in model.nodes)
+    assert len(trace.layers) == floats
+    integers = [
+        onnx.numpy_helper.to_array(value)
+        for value in onnx.load(str(given)).graph.initializer
+        if value.data_type == onnx.TensorProto.INT8 and len(value.dims) in (2, 4)
+    ]
+    theirs = sorted(int(np.abs(array.astype(int)).sum()) for array in integers)
+    ours = sorted(int(np.abs(trace.layer(name).weights.astype(int)).sum()) for name in trace.layers)
+    assert ours == theirs
+    if onnxruntime_is_exact():
+        assert [row.node for row in compare_with_captured(trace) if row.largest_difference] == []
+
+
 def test_two_inputs_are_captured_one_after_the_other(tmp_path: Path) -> None:
     model = Model()
     plain(model)
@@ -154,7 +200,7 @@ def test_provenance_names_the_quantiser_and_the_cpu(tmp_path: Path) -> None:
     plain(model)
     trace = import_onnx(model.save(tmp_path / "s.onnx"), images(1), images(2), provenance={"source": "here"})
     assert trace.network.provenance["source"] == "here"
-    assert "onnxruntime" in trace.network.provenance["quantised by"]
+    assert "min-max calibration by onnxruntime" in trace.network.provenance["quantised"]
     assert "16-bit saturation" in trace.network.provenance["captured"]
 
 
