@@ -11,7 +11,7 @@ from accelsim.zoo.real import (
     recipe,
     recipes,
 )
-from accelsim.zoo.shapes import ShapeNetwork, shape_network, shape_networks
+from accelsim.zoo.shapes import ShapeNetwork, shape_network, shape_network_of, shape_networks
 from accelsim.zoo.synthetic import synthetic_layer, synthetic_trace
 from accelsim.zoo.workloads import workloads_folder
 
@@ -27,6 +27,7 @@ __all__ = [
     "recipe",
     "recipes",
     "shape_network",
+    "shape_network_of",
     "shape_networks",
     "synthetic_layer",
     "synthetic_trace",

@@ -5,8 +5,10 @@ the same shapes, `sources.csv` what the short names of sources mean.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import prod
 
 from accelsim.errors import InputError
 from accelsim.network import Layer
@@ -58,6 +60,15 @@ def shape_networks() -> dict[str, ShapeNetwork]:
         )
         for row in _rows("networks_totals.csv")
     }
+
+
+def shape_network_of(
+    name: str, layers: Sequence[Layer], weight_density: float, activation_density: float, source: str
+) -> ShapeNetwork:
+    """A network of a user's own layers, all with these densities."""
+    rows = tuple(ShapeLayer(layer, weight_density, activation_density, "given", "given") for layer in layers)
+    weights = sum(prod(layer.weight_shape) for layer in layers)
+    return ShapeNetwork(name, source, rows, weights, sum(layer.dense_macs for layer in layers), source)
 
 
 def shape_network(name: str) -> ShapeNetwork:

@@ -199,6 +199,8 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "axis twice": (["sweep", "net.npz", "--over", "a=1", "--over", "a=2"], ["--over a: the axis is given twice"]),
     "axis value": (["sweep", "net.npz", "--over", "pe_array.rows=4,x"], ["pe_array.rows must be an integer, not 'x'"]),
     "model": (["import", "none.onnx", "--inputs", "i.npy", "--out", "o.safetensors"], ["none.onnx: no such file"]),
+    "no inputs": (["import", "none.onnx", "--out", "o.safetensors"], ["--inputs is needed"]),
+    "topology": (["import", "bad.csv", "--out", "o.safetensors"], ["bad.csv:2: 2 columns; a convolution has 8"]),
     "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
     "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: resnet50-thin"]),
     "no density": (["prune", "net.npz", "--out", "p.safetensors"], ["prune needs either --density or --schedule"]),
@@ -217,6 +219,7 @@ def test_wrong_input_is_exit_code_2_and_a_message(case: str, run: Run, npz: Path
     np.save(tmp_path / "i.npy", np.zeros((1, 3, 8, 8), np.float32))
     (tmp_path / "text.safetensors").write_text("no trace")
     (tmp_path / "bad.yaml").write_text("schema_version: 1\ncolour: red\nclock_mhz: -5\n")
+    (tmp_path / "bad.csv").write_text("Layer,\nconv1, 3,\n")
     (tmp_path / "sched.yaml").write_text("a: half\n")
     (tmp_path / "layer.yaml").write_text("z: 0.5\n")
     arguments, words = WRONG[case]
@@ -291,6 +294,18 @@ def test_fewer_bits_and_codebooks_are_commands(run: Run, npz: Path) -> None:
     shared = run("share", npz, "--bits", 2, "--initialisation", "density", "--out", "s.safetensors")
     assert "weights shared by codebooks of 2 bits per layer (density initialisation, seed 0)" in shared.stdout
     assert run("run", "s.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
+
+
+def test_a_topology_becomes_a_trace_with_synthetic_zeros(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "net.csv").write_text("Layer, H, W, R, S, C, K, stride,\nconv1, 8, 8, 3, 3, 16, 8, 1,\n")
+    result = run(
+        "import", "net.csv", "--weight-density", 0.5, "--activation-density", 0.4, "--out", "t.safetensors"
+    )
+    assert result.exit_code == 0, result.output
+    assert "zeros: synthetic" in result.stdout
+    rows = json.loads(run("trace", "info", "t.safetensors", "--json").stdout)["layers"]
+    assert rows[0]["weight_density_fraction"] == pytest.approx(0.5, abs=0.1)
+    assert run("run", "t.safetensors", "--hardware", "dense-16x16").exit_code == 0
 
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
