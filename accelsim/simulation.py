@@ -64,10 +64,12 @@ def simulate(
     Raises
     ------
     InputError
-        If the chip, a trace or a plan is wrong.
+        If the chip, a trace, a plan or the number of threads is wrong.
     AuditError
         If a run's books do not close.
     """
+    if threads is not None and threads < 1:
+        raise InputError(f"simulate: threads must be at least 1, not {threads}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table = load_table(chip.energy.table)
     trace = _network_trace(traces)

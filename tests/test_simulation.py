@@ -173,9 +173,23 @@ def test_outputs_that_are_drawn_are_told_and_given_ones_counted() -> None:
     assert empty.totals["output_drain_bytes"] + 7 * 7 * 12 == full.totals["output_drain_bytes"]
 
 
-def test_nothing_to_run_is_refused() -> None:
+def test_nothing_to_run_or_nobody_to_run_it_is_refused() -> None:
     with pytest.raises(TraceError, match="no layers given"):
         accelsim.simulate([], "dense-16x16")
+    for threads in (0, -1):
+        with pytest.raises(InputError, match=f"threads must be at least 1, not {threads}"):
+            accelsim.simulate(layer(), "dense-16x16", threads=threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_is_told_of_every_layer_and_errors_are_not_lost(threads: int) -> None:
+    told: list[str] = []
+    layers = [layer(name=f"l{i}", seed=i) for i in range(3)]
+    result = accelsim.simulate(layers, "both-skip-16x16", threads=threads, progress=told.append)
+    assert sorted(told) == [r.name for r in result.layer_results] == ["l0", "l1", "l2"]
+    wrong = {"l1": Plan(tile_n=1, tile_k=8, tile_c=20, tile_p=0, tile_q=7)}
+    with pytest.raises(InputError, match="l1: tile_p must be at least 1, not 0"):
+        accelsim.simulate(layers, "both-skip-16x16", threads=threads, plans=wrong)
 
 
 def test_an_operation_lasts_as_long_as_its_slower_half() -> None:
@@ -197,6 +211,30 @@ def test_an_operation_lasts_as_long_as_its_slower_half() -> None:
         assert result.cycles == expected + given.dram_latency_cycles
         assert result.lane_cycles["postprocess"] == result.cycles * given.pe_array.multipliers
         assert result.bound_by == "postprocessor"
+
+
+def test_a_pool_streams_its_input_in_and_its_smaller_output_out() -> None:
+    """16x16x32 bytes to 8x8x32; each of the two inputs alone."""
+    shapes = {"a": (2, 16, 16, 32), "b": (2, 8, 8, 32)}
+    infos = {
+        n: TensorInfo(name=n, shape=shape, dtype="uint8", scale=1.0, zero_point=0)
+        for n, shape in shapes.items()
+    }
+    pool = Operation(name="pool", kind="max_pool", inputs=("a",), output="b", kernel=(2, 2), stride=(2, 2))
+    network = Network(name="n", tensors=infos, nodes=(pool,), inputs=("a",), outputs=("b",))
+    tensors = {n: np.ones(shape, np.uint8) for n, shape in shapes.items()}
+    tensors["a"][1] = 0  # an input of zeros alone moves its masks and pointers alone
+    dense = load_hardware("dense-16x16", ["postprocessor.elements_per_cycle=1"])
+    results = accelsim.simulate(NetworkTrace(network, {}, tensors), dense).layer_results
+    for result in results:
+        assert (result.dram_read_bytes, result.dram_write_bytes) == (16 * 16 * 32, 8 * 8 * 32)
+        assert result.cycles == 16 * 16 * 32 + dense.dram_latency_cycles
+    sparse = load_hardware("both-skip-16x16")
+    assert sparse.encodings.activations == "bitmask"
+    ones, zeros = accelsim.simulate(NetworkTrace(network, {}, tensors), sparse).layer_results
+    pointers = 16 * ceil_div(sparse.encodings.pointer_bits, 8)
+    moved = [r.totals["activation_fetch_bytes"] for r in (ones, zeros)]
+    assert moved == [16 * 16 * (32 + 4) + pointers, 16 * 16 * 4 + pointers]
 
 
 def test_a_results_tables_add_up_to_its_summary() -> None:
