@@ -7,7 +7,7 @@ import numpy as np
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
 from accelsim.machine.events import drain_bytes, fetch_bytes
-from accelsim.machine.idle import check_timeline
+from accelsim.machine.idle import check_timeline, idle_cycles
 from accelsim.results import LayerResult
 from accelsim.tables import CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC
 
@@ -56,6 +56,10 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
         _equal(f"{name}, tile {t}", "lane-cycles by cause", found, "lanes x PEs x cycles", lanes * cycles)
     for column in (*COUNTERS, *TRAFFIC):
         _equal(name, f"sum of {column} over tiles", int(work[column].sum()), "total", result.totals[column])
+    waits = idle_cycles(timeline)
+    for cause in CAUSES:
+        counted = result.totals.get(f"{cause}_lane_cycles", 0) + lanes * waits.get(cause, 0)
+        _equal(name, f"{cause} lane-cycles", result.lane_cycles[cause], "of tiles and between them", counted)
     _equal(
         name,
         "scratchpad bytes reserved",

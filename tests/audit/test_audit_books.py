@@ -79,6 +79,18 @@ ALTERED: dict[str, tuple[Callable[[LayerResult], LayerResult], str]] = {
         r"lane-cycles by cause = \d+, but lanes x PEs x cycles = \d+",
     ),
     "a lane-cycle too many": (cause("fetch_wait", 1), "lane-cycles by cause"),
+    "a lane-cycle of another cause": (
+        lambda r: cause("zero_mac", 1)(cause("mac", -1)(r)),
+        r"mac lane-cycles = \d+, but of tiles and between them = \d+",
+    ),
+    "a wait of another cause": (
+        lambda r: cause("drain_wait", 9)(cause("fetch_wait", -9)(r)),
+        r"drain_wait lane-cycles = \d+, but of tiles and between them = \d+",
+    ),
+    "a cycle that no tile explains": (
+        lambda r: cause("fetch_wait", CHIP.pe_array.multipliers)(replace(r, cycles=r.cycles + 1)),
+        r"fetch_wait lane-cycles = \d+, but of tiles and between them = \d+",
+    ),
     "a cycle more": (lambda r: replace(r, cycles=r.cycles + 1), "lanes x PEs x cycles"),
     "a dearer row": (energy, r"energy rows add up to [\d.]+ pJ, the total is [\d.]+ pJ"),
     "a lane-cycle moved out of a tile": (
