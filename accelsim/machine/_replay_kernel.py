@@ -30,32 +30,43 @@ def transfer(channel, issue, transfer_bytes, rate_bytes, rate_cycles, latency):
 
 
 @kernel
-def next_fetch(dma, needed, free, fetched, drained, freed, times, release_compute, release_drain):
-    """When the next tile's bytes are free, from the releases already known.
+def next_fetch(
+    dma, needed, free, fetched, drained, freed, times, drain_bytes, release_compute, release_drain
+):
+    """When the next tile's bytes are free, from the releases already known, earliest first.
 
     Parameters
     ----------
-    freed : int64 [2], tiles whose operands, and whose outputs, are counted in `free`
+    freed : int64 [3], tiles whose operands, drained outputs, outputs drained without bytes are in `free`:
+        a drain without bytes ends at once, before one that was issued earlier and is under way
 
     Returns
     -------
-    (issue or NEVER, free bytes then, tiles freed after compute, after drain)
+    (issue or NEVER, free bytes then, the three of `freed` then)
     """
-    issue, after_compute, after_drain = dma, freed[0], freed[1]
+    issue, computes, drains, empties = dma, freed[0], freed[1], freed[2]
     while free < needed:
-        compute_at = times[after_compute, 4] if after_compute < fetched else NEVER
-        drain_at = times[after_drain, 6] if after_drain < drained else NEVER
-        if compute_at == NEVER and drain_at == NEVER:
-            return NEVER, free, after_compute, after_drain
-        if compute_at <= drain_at:
-            free += release_compute[after_compute]
-            after_compute += 1
-            issue = max(issue, compute_at)
+        while drains < drained and drain_bytes[drains] == 0:
+            drains += 1
+        while empties < drained and drain_bytes[empties] > 0:
+            empties += 1
+        compute_at = times[computes, 4] if computes < fetched else NEVER
+        drain_at = times[drains, 6] if drains < drained else NEVER
+        empty_at = times[empties, 6] if empties < drained else NEVER
+        at = min(compute_at, drain_at, empty_at)
+        if at == NEVER:
+            return NEVER, free, computes, drains, empties
+        issue = max(issue, at)
+        if at == compute_at:
+            free += release_compute[computes]
+            computes += 1
+        elif at == drain_at:
+            free += release_drain[drains]
+            drains += 1
         else:
-            free += release_drain[after_drain]
-            after_drain += 1
-            issue = max(issue, drain_at)
-    return issue, free, after_compute, after_drain
+            free += release_drain[empties]
+            empties += 1
+    return issue, free, computes, drains, empties
 
 
 @kernel
@@ -85,16 +96,25 @@ def replay(
     """
     tiles = fetch_bytes.size
     times = np.zeros((tiles, 7), np.int64)
-    channel, freed = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    channel, freed = np.zeros(2, np.int64), np.zeros(3, np.int64)
     free = np.int64(capacity)
     dma = drainer = np.int64(0)  # when the DMA may consider the next fetch, the next drain
     drained = fetched = 0
     while drained < tiles:
         # Kept only if the fetch goes next: a drain served before it may free bytes earlier.
-        issue, would_free, after_compute, after_drain = NEVER, free, freed[0], freed[1]
+        issue, would_free, computes, drains, empties = NEVER, free, freed[0], freed[1], freed[2]
         if fetched < tiles:
-            issue, would_free, after_compute, after_drain = next_fetch(
-                dma, reserve[fetched], free, fetched, drained, freed, times, release_compute, release_drain
+            issue, would_free, computes, drains, empties = next_fetch(
+                dma,
+                reserve[fetched],
+                free,
+                fetched,
+                drained,
+                freed,
+                times,
+                drain_bytes,
+                release_compute,
+                release_drain,
             )
         drain_issue = NEVER
         if drained < fetched:
@@ -108,7 +128,7 @@ def replay(
             drained += 1
         else:
             free = would_free - reserve[fetched]
-            freed[0], freed[1] = after_compute, after_drain
+            freed[0], freed[1], freed[2] = computes, drains, empties
             times[fetched, 0] = issue
             times[fetched, 1], dma, times[fetched, 2] = transfer(
                 channel, issue, fetch_bytes[fetched], rate_bytes, rate_cycles, latency

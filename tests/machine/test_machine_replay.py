@@ -2,15 +2,27 @@
 
 import pytest
 from drawn_work import chip, drawn_rows, work_of
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accelsim.errors import AuditError
 from accelsim.machine import replay_layer, run_layer
 from accelsim.tables import TIMELINE
 
+# A drain without bytes frees what it holds at once, though one issued before it is still under way.
+OVERTAKEN = [
+    *[(0, False, 0, False, 0)] * 6,
+    (0, False, 1, True, 0),
+    (0, False, 51, False, 0),
+    (0, False, 0, True, 0),
+    (0, False, 150, True, 0),
+    (300, False, 200, True, 0),
+    (300, False, 199, False, 0),
+]
+
 
 @pytest.mark.small
+@example(OVERTAKEN, "12.8", "100")
 @given(drawn_rows, st.sampled_from(["0.7", "1", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]))
 def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, latency):
     work = work_of(drawn)
