@@ -8,12 +8,13 @@ NEVER = np.int64(1) << np.int64(62)
 
 
 @kernel
-def transfer(channel, issue, transfer_bytes, rate_bytes, rate_cycles, latency):
+def transfer(channel, issue, transfer_bytes, rate):
     """Occupy the channel; 0 bytes make no request.
 
     Parameters
     ----------
     channel : int64 [2], end of the last occupancy, and what rounding it up gave too much
+    rate : (bytes, the cycles they take, latency in cycles)
 
     Returns
     -------
@@ -21,6 +22,7 @@ def transfer(channel, issue, transfer_bytes, rate_bytes, rate_cycles, latency):
     """
     if transfer_bytes == 0:
         return issue, issue, issue
+    rate_bytes, rate_cycles, latency = rate
     start = max(channel[0], issue)
     total = transfer_bytes * rate_cycles + channel[1]
     occupancy = -((-total) // rate_bytes)
@@ -94,7 +96,7 @@ def replay(
     -------
     (times, stuck) : int64 [tiles, 7] in the order of TIMELINE; the tile that can never start, or -1
     """
-    tiles = fetch_bytes.size
+    tiles, rate = fetch_bytes.size, (rate_bytes, rate_cycles, latency)
     times = np.zeros((tiles, 7), np.int64)
     channel, freed = np.zeros(2, np.int64), np.zeros(3, np.int64)
     free = np.int64(capacity)
@@ -123,16 +125,14 @@ def replay(
             return times, fetched
         if drain_issue <= issue:
             times[drained, 5], drainer, times[drained, 6] = transfer(
-                channel, drain_issue, drain_bytes[drained], rate_bytes, rate_cycles, latency
+                channel, drain_issue, drain_bytes[drained], rate
             )
             drained += 1
         else:
             free = would_free - reserve[fetched]
             freed[0], freed[1], freed[2] = computes, drains, empties
             times[fetched, 0] = issue
-            times[fetched, 1], dma, times[fetched, 2] = transfer(
-                channel, issue, fetch_bytes[fetched], rate_bytes, rate_cycles, latency
-            )
+            times[fetched, 1], dma, times[fetched, 2] = transfer(channel, issue, fetch_bytes[fetched], rate)
             before = times[fetched - 1, 4] if fetched > 0 else np.int64(0)
             times[fetched, 3] = max(times[fetched, 2], before)
             times[fetched, 4] = times[fetched, 3] + compute_cycles[fetched]
