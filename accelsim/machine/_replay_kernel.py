@@ -32,13 +32,13 @@ def transfer(channel, issue, transfer_bytes, rate):
 
 
 @kernel
-def next_fetch(
-    dma, needed, free, fetched, drained, freed, times, drain_bytes, release_compute, release_drain
-):
+def next_fetch(dma, needed, free, done, freed, times, releases):
     """When the next tile's bytes are free, from the releases already known, earliest first.
 
     Parameters
     ----------
+    done : (fetches, drains) issued
+    releases : (bytes drained, bytes freed after compute, bytes freed after the drain), int64 [tiles] each
     freed : int64 [3], tiles whose operands, drained outputs, outputs drained without bytes are in `free`:
         a drain without bytes ends at once, before one that was issued earlier and is under way
 
@@ -46,6 +46,8 @@ def next_fetch(
     -------
     (issue or NEVER, free bytes then, the three of `freed` then)
     """
+    fetched, drained = done
+    drain_bytes, release_compute, release_drain = releases
     issue, computes, drains, empties = dma, freed[0], freed[1], freed[2]
     while free < needed:
         while drains < drained and drain_bytes[drains] == 0:
@@ -97,6 +99,7 @@ def replay(
     (times, stuck) : int64 [tiles, 7] in the order of TIMELINE; the tile that can never start, or -1
     """
     tiles, rate = fetch_bytes.size, (rate_bytes, rate_cycles, latency)
+    releases = (drain_bytes, release_compute, release_drain)
     times = np.zeros((tiles, 7), np.int64)
     channel, freed = np.zeros(2, np.int64), np.zeros(3, np.int64)
     free = np.int64(capacity)
@@ -107,16 +110,7 @@ def replay(
         issue, would_free, computes, drains, empties = NEVER, free, freed[0], freed[1], freed[2]
         if fetched < tiles:
             issue, would_free, computes, drains, empties = next_fetch(
-                dma,
-                reserve[fetched],
-                free,
-                fetched,
-                drained,
-                freed,
-                times,
-                drain_bytes,
-                release_compute,
-                release_drain,
+                dma, reserve[fetched], free, (fetched, drained), freed, times, releases
             )
         drain_issue = NEVER
         if drained < fetched:
