@@ -34,8 +34,12 @@ def read_batches(path: Path) -> list[Any]:
         raise InputError(f"{path}: no such file")
     try:
         array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         raise InputError(f"{path}: not a .npy file of numbers: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{path}: an archive, not a .npy file of one array")
+    if array.dtype.kind not in "biuf" or array.ndim < 2 or not len(array):
+        raise InputError(f"{path}: must be numbers [N, ...], not {array.dtype} of shape {array.shape}")
     return [array[i : i + 1].astype(np.float32) for i in range(len(array))]
 
 

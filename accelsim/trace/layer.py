@@ -46,6 +46,8 @@ class LayerTrace:
         _expect(name, "activations", self.activations, layer.activation_shape, (np.int8, np.uint8))
         _expect(name, "weight_zero_points", self.weight_zero_points, (layer.filters,), (np.int32,))
         _expect(name, "weight_scales", self.weight_scales, (layer.filters,), (np.float32,))
+        if not (np.isfinite(self.weight_scales) & (self.weight_scales >= 0)).all():
+            raise TraceError(f"{name}: weight_scales must be finite and not negative")
         _expect_zeros(name, "weight_zero_points", self.weight_zero_points, self.weights.dtype)
         _expect_zeros(name, "activation_zero_point", self.activation_zero_point, self.activations.dtype)
         if self.bias is not None:

@@ -5,28 +5,37 @@ One layer: arrays `weights`, `activations` and any of the options below. Several
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import TraceError
 from accelsim.trace.layer import LayerTrace, from_arrays
 from accelsim.trace.network import NetworkTrace, from_layers
 
 _NEEDED = ("weights", "activations")
-_GEOMETRY = ("stride", "padding", "dilation", "groups")
-_OPTIONS = (
-    "weight_zero_points",
-    "weight_scales",
-    "activation_zero_point",
-    "activation_scale",
-    "bias",
-    "relu",
-    "outputs",
-    "output_zero_point",
-    "output_scale",
-)
+_ARRAYS = ("weight_zero_points", "weight_scales", "bias", "outputs")
+_WHOLE_PAIR = ("iu", 1, "whole numbers")
+_WHOLE = ("iu", 0, "one whole number")
+_REAL = ("iuf", 0, "one number")
+# Kinds of dtype, most dimensions, what messages call it.
+_NUMBERS = {
+    "stride": _WHOLE_PAIR,
+    "padding": _WHOLE_PAIR,
+    "dilation": _WHOLE_PAIR,
+    "groups": _WHOLE,
+    "activation_zero_point": _WHOLE,
+    "activation_scale": _REAL,
+    "output_zero_point": _WHOLE,
+    "output_scale": _REAL,
+    "relu": ("b", 0, "true or false"),
+}
+_KNOWN = (*_NEEDED, *_NUMBERS, *_ARRAYS)
+# What numpy and zipfile raise for a file that is none of theirs, or a damaged one.
+_DAMAGE = (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 def from_npz(path: str | Path) -> NetworkTrace:
@@ -41,16 +50,21 @@ def from_npz(path: str | Path) -> NetworkTrace:
     if not file.is_file():
         raise TraceError(f"{file}: no such file")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            given = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        with file.open("rb") as opened:
+            if not zipfile.is_zipfile(opened):
+                raise ValueError("File is not a zip file")
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as arrays:
+                given = {name: arrays[name] for name in arrays.files}
+    except _DAMAGE as error:
         raise TraceError(f"{file}: not a .npz file of plain arrays: {error}") from error
     layers: dict[str, dict[str, Any]] = {}
     for name, array in given.items():
         layer, _, key = name.rpartition("/")
-        if key not in (*_NEEDED, *_GEOMETRY, *_OPTIONS):
-            known = ", ".join((*_NEEDED, *_GEOMETRY, *_OPTIONS))
-            raise TraceError(f"{file}: unknown array {name!r}; known: {known}")
+        if key not in _KNOWN:
+            raise TraceError(f"{file}: unknown array {name!r}; known: {', '.join(_KNOWN)}")
+        if not isinstance(array, np.ndarray):
+            raise TraceError(f"{file}: {name!r} is no array")
         layers.setdefault(layer or file.stem, {})[key] = array
     if not layers:
         raise TraceError(f"{file}: no arrays")
@@ -61,13 +75,20 @@ def _layer(file: Path, name: str, arrays: dict[str, Any]) -> LayerTrace:
     for key in _NEEDED:
         if key not in arrays:
             raise TraceError(f"{file}: layer {name!r} has no {key!r}")
-    options: dict[str, Any] = {}
-    for key, array in arrays.items():
-        if key in _GEOMETRY:
-            options[key] = int(array) if np.ndim(array) == 0 else tuple(int(v) for v in array)
-        elif key in _OPTIONS:
-            options[key] = array.item() if np.ndim(array) == 0 else array
+    options = {key: _option(file, name, key, array) for key, array in arrays.items() if key not in _NEEDED}
     try:
         return from_arrays(arrays["weights"], arrays["activations"], name=name, **options)
     except TraceError as error:
         raise TraceError(f"{file}: {error}") from error
+
+
+def _option(file: Path, layer: str, key: str, array: npt.NDArray[Any]) -> Any:
+    """An option as `from_arrays` takes it: arrays as they are, numbers without loss."""
+    if key in _ARRAYS:
+        return array
+    kinds, dimensions, wanted = _NUMBERS[key]
+    if array.dtype.kind not in kinds or array.ndim > dimensions:
+        raise TraceError(
+            f"{file}: layer {layer!r}: {key} must be {wanted}, not {array.dtype} of shape {array.shape}"
+        )
+    return tuple(array.tolist()) if array.ndim else array.item()
