@@ -139,3 +139,25 @@ def test_ctrl_c_keeps_finished_points_and_leaves_no_process_and_no_traceback(
     assert "Traceback" not in errors
     assert 1 <= len(pd.read_csv(written)) < 199
     assert _gone(process.pid)
+
+
+def test_points_that_cannot_fit_are_rows_with_their_error_whoever_ran_them(npz: Path, tmp_path: Path) -> None:
+    grid = points(["pe_array.rows=2,4", "scratchpad.capacity_bytes=64,32768,65536"])
+    for workers in (1, 2):
+        done = run_sweep(npz, "both-skip-16x16", [], grid, tmp_path / str(workers), workers=workers)
+        assert done.failed == 2
+        assert len(done.sentences) == 2  # a step between the two that ran, for each number of rows
+    one, two = (tmp_path / str(workers) / "points.csv" for workers in (1, 2))
+    assert one.read_bytes() == two.read_bytes()
+    table = pd.read_csv(one)
+    errors = table["error"].fillna("").tolist()
+    assert [bool(error) for error in errors] == [True, False, False] * 2
+    assert all("more than the scratchpad of 64" in error for error in (errors[0], errors[3]))
+    assert table["cycles_mean"].isna().tolist() == [True, False, False] * 2
+
+
+def test_a_sweep_whose_points_all_fail_is_still_a_table(npz: Path, tmp_path: Path) -> None:
+    grid = points(["scratchpad.capacity_bytes=64,65"])
+    done = run_sweep(npz, "both-skip-16x16", [], grid, tmp_path / "out", workers=1)
+    assert (done.failed, done.sentences, done.files) == (2, [], [tmp_path / "out" / "points.csv"])
+    assert len(pd.read_csv(tmp_path / "out" / "points.csv")) == 2
