@@ -31,7 +31,8 @@ HEAVY = {
     "rich",
 }
 UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction")
-COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates"}
+COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations"}
+KEYS = {"input", "layer", "tile"} | {f"{loop}{edge}" for loop in "nkcpq" for edge in "01"}
 
 
 def names(paths: list[Path]) -> list[str]:
@@ -109,12 +110,58 @@ def test_every_folder_of_the_package_has_tests_of_its_own() -> None:
     assert {name for name in folders if not list((ROOT / "tests" / name).glob("test_*.py"))} == set()
 
 
-def test_columns_of_tables_end_in_a_unit_or_are_counts() -> None:
-    from accelsim.tables import COUNTERS, TIMELINE, TRAFFIC
+def test_the_reference_runs_without_numba_kernels_and_dataflows() -> None:
+    """Not even through what it imports: a shared mistake could hide there."""
+    modules = [name[:-3].replace("/", ".") for name in names(FILES) if name.startswith("accelsim/reference/")]
+    modules = [name.removesuffix(".__init__") for name in modules]
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    foreign = [
+        name
+        for name in done.stdout.split()
+        if name.split(".")[0] in ("numba", "llvmlite")
+        or name.startswith(("accelsim.kernels", "accelsim.dataflows"))
+    ]
+    assert foreign == []
+    assert len(modules) >= 3
 
-    for name in (*COUNTERS, *TRAFFIC, *(TIMELINE.names or ())):
-        last = name.removesuffix("_read").rsplit("_", 1)[-1]  # mask_bits_read: bits
-        assert last in UNITS or last in COUNTS, name
+
+def is_a_quantity(column: str) -> bool:
+    """Ends in a unit, or is a bare plural that counts."""
+    noun = column.removesuffix("_read").removesuffix("_checked")  # mask_bits_read, outputs_checked
+    last = noun.rsplit("_", 1)[-1]
+    return last in UNITS or last in COUNTS
+
+
+def test_columns_of_tables_end_in_a_unit_or_are_counts_and_are_int64() -> None:
+    from accelsim.tables import COUNTERS, TIMELINE, TRAFFIC, WORK
+
+    columns = {*COUNTERS, *TRAFFIC, *(TIMELINE.names or ()), *(WORK.names or ())} - KEYS
+    assert {name for name in columns if not is_a_quantity(name)} == set()
+    for table in (WORK, TIMELINE):
+        assert {str(table[name]) for name in table.names or ()} == {"int64"}
+
+
+def test_columns_of_written_tables_end_in_a_unit_or_are_counts(tmp_path: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from accelsim.hardware import load_hardware
+    from accelsim.report import write_run
+    from accelsim.simulation import simulate
+    from accelsim.trace import from_arrays
+
+    generator = np.random.default_rng(0)
+    weights = generator.integers(-2, 3, (4, 1, 1, 8)).astype(np.int8)
+    activations = generator.integers(0, 3, (1, 2, 2, 8)).astype(np.uint8)
+    write_run(simulate(from_arrays(weights, activations), load_hardware("both-skip-16x16")), tmp_path)
+    tables = [pd.read_csv(path) for path in tmp_path.rglob("*.csv")]
+    assert len(tables) >= 8
+    numbers = {c for table in tables for c in table.select_dtypes("number").columns}
+    # Ratios that the glossary defines by name, keys, and energy.csv's number beside its unit.
+    others = {"effective_tops", "effectual_tops", "count", "pj_each"}
+    others |= {"dense_operations_per_byte", "effectual_operations_per_byte"}
+    assert {name for name in numbers - KEYS - others if not is_a_quantity(name)} == set()
 
 
 def test_every_ratio_of_a_summary_is_in_the_glossary() -> None:

@@ -1,7 +1,10 @@
 """Networks from the registry: pinned, checksummed, whole or not at all."""
 
 import hashlib
+import os
+import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -144,3 +147,41 @@ def test_a_missing_package_is_told_with_how_to_install_it() -> None:
     how = zoo.recipe(NAME).preprocessing
     with pytest.raises(InputError, match=r"pip install 'accelsim\[onnx,images\]'"):
         zoo.network_input(zoo.Photograph(package="no_such_package", file="a.png", credit=""), how)
+
+
+def test_a_small_photograph_of_one_colour_keeps_it_through_resizing_and_jpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (14, 20), (200, 120, 40)).save(tmp_path / "p.png")
+    monkeypatch.setattr(zoo, "files", lambda package: tmp_path)
+    how = zoo.Preprocessing(resize_pixels=32, crop_pixels=24, jpeg=True, channels="BGR", mean=(1.0, 2.0, 3.0))
+    image = zoo.network_input(zoo.Photograph(package="p", file="p.png", credit=""), how)
+    assert image.shape == (1, 24, 24, 3)
+    assert np.ptp(image, axis=(0, 1, 2)).max() == 0
+    np.testing.assert_allclose(image[0, 0, 0], [40 - 1, 120 - 2, 200 - 3], atol=2)  # JPEG rounds colours
+
+
+def test_data_files_are_found_beside_a_checkout_and_inside_an_installed_package(tmp_path: Path) -> None:
+    """A wheel carries `workloads/` as `accelsim/_workloads`."""
+    package = Path(zoo.__file__).parents[1]
+    code = "from accelsim import zoo; print(zoo.workloads_folder(), *zoo.recipes(), *zoo.shape_networks())"
+    told = []
+    for layout, folder in (("checkout", "workloads"), ("installed", "accelsim/_workloads")):
+        root = tmp_path / layout
+        shutil.copytree(
+            package, root / "accelsim", ignore=shutil.ignore_patterns("__pycache__", "_workloads")
+        )
+        shutil.copytree(zoo.workloads_folder(), root / folder)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )
+        found, *names = done.stdout.split()
+        assert found == str(root / folder)
+        told.append(names)
+    assert told[0] == told[1]
+    assert NAME in told[0]
