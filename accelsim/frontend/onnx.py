@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from accelsim.errors import InputError
 from accelsim.frontend.graph import GraphReader
@@ -44,27 +45,49 @@ def import_onnx(
     InputError
         If onnx or onnxruntime is not installed, or there are no inputs.
     """
+    source = Path(path)
+    require_onnx()
+    return import_model(
+        load(source),
+        inputs,
+        calibration,
+        name=name or source.stem,
+        label=str(source),
+        batch=batch,
+        provenance=provenance,
+    )
+
+
+def import_model(
+    model: Any,
+    inputs: Sequence[Floats],
+    calibration: Sequence[Floats],
+    *,
+    name: str,
+    label: str,
+    batch: int | None = None,
+    provenance: dict[str, str] | None = None,
+) -> NetworkTrace:
+    """As `import_onnx`, of a model in memory; `label` is what errors call it."""
     require_onnx()
     from importlib.metadata import version
 
-    source = Path(path)
     if not inputs or not calibration:
-        raise InputError(f"{source}: needs at least one input and one to calibrate with")
-    model = load(source)
-    fix_batch(model, batch, str(source))
+        raise InputError(f"{label}: needs at least one input and one to calibrate with")
+    fix_batch(model, batch, label)
     kinds = {node.op_type for node in model.graph.node}
     if "QuantizeLinear" in kinds and not any(kind.startswith("QLinear") for kind in kinds):
-        model, how = fused(model, str(source)), "as the model came, its QDQ pairs fused by"
+        model, how = fused(model, label), "as the model came, its QDQ pairs fused by"
     elif any(kind.startswith("QLinear") for kind in kinds):
         how = "as the model came, read by"
     else:
-        model = quantised(model, calibration, str(source))
+        model = quantised(model, calibration, label)
         how = "uint8 activations, int8 weights per output channel, min-max calibration by"
-    tensors = captured(model, inputs, str(source))
+    tensors = captured(model, inputs, label)
     exact = "without" if onnxruntime_is_exact() else "with possible"
     told = {
         **(provenance or {}),
         "quantised": f"{how} onnxruntime {version('onnxruntime')}",
         "captured": f"onnxruntime {version('onnxruntime')} on a CPU {exact} 16-bit saturation of u8 x s8",
     }
-    return GraphReader(model, tensors, str(source)).trace(name or source.stem, told)
+    return GraphReader(model, tensors, label).trace(name, told)
