@@ -12,7 +12,7 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	@$(STEP) install sh -c '$(PYTHON) -m venv $(VENV) && $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e ".[onnx,images,test]"'
+	@$(STEP) install sh -c '$(PYTHON) -m venv $(VENV) && $(INSTALL) hatchling editables && $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test]"'
 	@touch $@
 
 run: install
