@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import ImportedModelError
+from accelsim.frontend.geometry import padding
 from accelsim.frontend.tflite_builder import NCHW, NHWC, Builder
 from accelsim.frontend.tflite_file import TfliteGraph, TfliteOperator
 
@@ -40,7 +42,12 @@ def translate(graph: TfliteGraph) -> tuple[Any, list[str]]:
         if operator.kind.startswith("CUSTOM") or not available.issuperset(operator.inputs):
             left_out.append(operator)
             continue
-        _translate(build, operator)
+        try:
+            _translate(build, operator)
+        except ImportedModelError:
+            raise
+        except Exception as error:  # options and shapes of a damaged file: any kind of error
+            raise build.wrong(operator, f"does not fit its tensors: {error}") from error
         available.update(operator.outputs)
     ends = [*graph.outputs, *(i for operator in left_out for i in operator.inputs)]
     made = available - build.constants.keys() - {-1}
@@ -83,8 +90,9 @@ def _window(build: Builder, operator: TfliteOperator, kernel: tuple[int, int]) -
         dilations = (options.DilationHFactor(), options.DilationWFactor())
     if min(strides) < 1 or min(dilations) < 1:
         raise build.wrong(operator, f"strides {strides}, dilations {dilations}")
-    how = "SAME_UPPER" if options.Padding() == 0 else "VALID"
-    window: dict[str, Any] = {"kernel_shape": kernel, "strides": strides, "auto_pad": how}
+    how = {"auto_pad": b"SAME_UPPER" if options.Padding() == 0 else b"VALID"}
+    pads = padding(how, (shape[1], shape[2]), kernel, strides, dilations, build.graph.label)
+    window: dict[str, Any] = {"kernel_shape": kernel, "strides": strides, "pads": pads}
     return window if dilations == (1, 1) else window | {"dilations": dilations}
 
 
@@ -188,9 +196,8 @@ def _resize(build: Builder, operator: TfliteOperator) -> None:
     sizes = build.constant(
         f"{build.names[operator.outputs[0]]}/sizes", np.array(build.shape(operator.outputs[0]), np.int64)
     )
-    rounding = (
-        {} if bilinear else {"nearest_mode": "floor" if how != "align_corners" else "round_prefer_ceil"}
-    )
+    # Nearest with half pixel centres is floor((x + 0.5) scale), which ONNX calls rounding.
+    rounding = {} if bilinear else {"nearest_mode": "floor" if how == "asymmetric" else "round_prefer_ceil"}
     build.emit(
         operator,
         "Resize",
