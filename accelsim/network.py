@@ -2,14 +2,25 @@
 
 A `Network` is a graph in execution order. Tensors keep their own layout, channel last:
 activations N,H,W,C; weights K,R,S,C (C = channels per group). A fully connected layer is a
-convolution with H = W = R = S = 1.
+convolution with H = W = R = S = 1. Rows of a matrix are the positions H of an image one pixel wide, so
+a product of two activations is a 1 x 1 convolution with a group per head, its weights a tensor.
 """
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-LayerKind = Literal["convolution", "fully_connected"]
-OperationKind = Literal["add", "concatenate", "max_pool", "average_pool", "global_average_pool"]
+LayerKind = Literal["convolution", "fully_connected", "matrix_product"]
+OperationKind = Literal[
+    "add",
+    "concatenate",
+    "max_pool",
+    "average_pool",
+    "global_average_pool",
+    "resize",
+    "depth_to_space",
+    "pad",
+    "function",
+]
 Pair = tuple[int, int]
 
 
@@ -87,17 +98,51 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNode:
-    """A layer in the graph, with the tensors it reads and writes; `relu` is fused before requantising."""
+    """A layer in the graph, with the tensors it reads and writes; `relu` is fused before requantising.
+
+    Attributes
+    ----------
+    parameters_of : the layer whose parameters this one shares (a recurrent layer's other time steps)
+    second : the tensor that takes the weights' place in a product of two activations, N,L,1,heads*D:
+        its rows are the filters (products of rows with rows), or, if `second_by_columns`, its columns
+    """
 
     layer: Layer
     input: str
     output: str
     relu: bool = False
+    parameters_of: str | None = None
+    second: str | None = None
+    second_by_columns: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resize:
+    """How an image is resized, in the words of ONNX's Resize; `scales` of rows and columns.
+
+    `rounding` (its `nearest_mode`) says which pixel is nearest; linear resizing does not use it.
+    """
+
+    mode: Literal["nearest", "linear"]
+    coordinates: Literal["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]
+    rounding: Literal["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]
+    scales: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """Work of the postprocessor: pooling, residual addition, concatenation (along channels)."""
+    """Work of the postprocessor: pooling, residual addition, concatenation (along channels), moving.
+
+    Attributes
+    ----------
+    kernel : of a pool; of `depth_to_space` the block that a pixel's channels become
+    resize : of `resize` alone
+    order : of `depth_to_space`: whether a pixel's channels count block first (DCR) or channel first (CRD)
+    channel_padding, fill : of `pad`, whose `padding` is that of rows and columns: channels before and
+        after, and the stored value of all that is added
+    function, passes : of `function`, which the datapath does not compute (softmax, normalisation, movements
+        of data, chains of them): the names of its operators, and how often its elements pass
+    """
 
     name: str
     kind: OperationKind
@@ -107,6 +152,12 @@ class Operation:
     stride: Pair = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     relu: bool = False
+    resize: Resize | None = None
+    order: Literal["DCR", "CRD"] | None = None
+    channel_padding: Pair | None = None
+    fill: int | None = None
+    function: str | None = None
+    passes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ def weight_changes(before: NetworkTrace, after: NetworkTrace) -> list[dict[str, 
     bitmask_after_bytes.
     """
     rows = []
-    for name in before.layers:
+    for name in before.weighted_layers:
         was, now = before.parameters[name], after.parameters[name]
         values = [
             (p.weights.astype(np.float64) - p.weight_zero_points[:, None, None, None])

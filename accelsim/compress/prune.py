@@ -80,9 +80,9 @@ def prune_network(
     InputError
         As `prune_magnitude`, or if a mapping names a layer that is not there.
     """
-    densities = density if isinstance(density, Mapping) else dict.fromkeys(trace.layers, density)
-    if unknown := sorted(set(densities) - set(trace.layers)):
-        raise InputError(f"{trace.network.name}: no layer {unknown[0]!r}; layers: {', '.join(trace.layers)}")
+    densities = density if isinstance(density, Mapping) else dict.fromkeys(trace.weighted_layers, density)
+    if unknown := sorted(set(densities) - set(trace.weighted_layers)):
+        raise InputError(f"{trace.network.name}: no layer {unknown[0]!r}; layers: {', '.join(trace.weighted_layers)}")
     parameters = {}
     for name, share in densities.items():
         given = trace.parameters[name]
@@ -107,7 +107,7 @@ def prune_globally(trace: NetworkTrace, density: float) -> NetworkTrace:
         If the density is not within 0..1.
     """
     _check(density, "element", 1)
-    given = {name: trace.parameters[name] for name in trace.layers}
+    given = {name: trace.parameters[name] for name in trace.weighted_layers}
     real = [
         _distance(p.weights, p.weight_zero_points) * p.weight_scales[:, None, None, None]
         for p in given.values()

@@ -93,7 +93,7 @@ def quantise_weights(trace: NetworkTrace, bits: int) -> NetworkTrace:
     if bits not in BITS[1:]:
         raise InputError(f"bits of weights must be one of {', '.join(map(str, BITS[1:]))}, not {bits}")
     parameters = {}
-    for name in trace.layers:
+    for name in trace.weighted_layers:
         given = trace.parameters[name]
         steps = given.weights.astype(np.float64) - given.weight_zero_points[:, None, None, None]
         done = quantise(steps * given.weight_scales[:, None, None, None], bits, per_channel=True)

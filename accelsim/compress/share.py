@@ -85,7 +85,7 @@ def share_weights(
         As `share`.
     """
     parameters = {}
-    for name in trace.layers:
+    for name in trace.weighted_layers:
         given = trace.parameters[name]
         zeros = given.weight_zero_points[:, None, None, None]
         scales = given.weight_scales.astype(np.float64)[:, None, None, None]

@@ -7,10 +7,10 @@ from accelsim.trace.layer import LayerTrace, from_arrays
 from accelsim.trace.network import (
     LayerParameters,
     NetworkTrace,
-    from_layers,
     replace_parameters,
 )
 from accelsim.trace.npz import from_npz
+from accelsim.trace.separate import from_layers
 
 __all__ = [
     "LayerParameters",

@@ -19,8 +19,13 @@ from accelsim.network import Network
 
 
 def description(network: Network) -> dict[str, Any]:
-    """The network as JSON values: numbers of numpy become Python's, tuples become lists."""
+    """The network as JSON values: numbers of numpy become Python's, tuples become lists.
+
+    Fields without a value (None) are left out, so a network that does not use them is described as before
+    there were such fields.
+    """
     described = asdict(network)
+    described["nodes"] = [{k: v for k, v in node.items() if v is not None} for node in described["nodes"]]
     for tensor in described["tensors"].values():
         tensor["scale"] = float(tensor["scale"])  # 1 and 1.0 are one scale
     values: dict[str, Any] = json.loads(canonical_text(described))

@@ -5,14 +5,20 @@ from typing import Any
 import numpy as np
 
 from accelsim.formats import bitmask
+from accelsim.network import LayerNode
 from accelsim.trace.network import NetworkTrace
 
 
 def describe(trace: NetworkTrace) -> list[dict[str, Any]]:
-    """One row per layer: shapes, MACs, densities, bytes of both operands dense and as bitmask."""
+    """One row per layer: shapes, MACs, densities, bytes of both operands dense and as bitmask.
+
+    Of a trace with several inputs, products of two activations show the first one's.
+    """
     rows = []
+    first = trace.select_input(0)
+    second = {n.layer.name for n in trace.network.nodes if isinstance(n, LayerNode) and n.second}
     for name in trace.layers:
-        layer = trace.layer(name)
+        layer = (first if name in second else trace).layer(name)
         shape, weights, activations = layer.layer, layer.weights, layer.activations
         weight_zeros = layer.weight_zero_points[:, None, None, None]
         encoded_bits = bitmask.size_bits(weights, layer.weight_zero_points) + bitmask.size_bits(

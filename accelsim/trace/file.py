@@ -40,7 +40,7 @@ def write(trace: NetworkTrace, path: str | Path) -> None:
     for name in trace.tensors:
         zero = trace.network.tensors[name].zero_point
         _encode(f"tensor/{name}", trace.tensors[name], zero, arrays)
-    for layer in trace.layers:
+    for layer in trace.weighted_layers:
         given = trace.parameters[layer]
         named = given.arrays(layer)
         _encode(

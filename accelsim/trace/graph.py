@@ -1,11 +1,12 @@
 """Does a network hold together? Names, order, geometry and shapes, without its arrays."""
 
 from math import isfinite
+from typing import get_args
 
 import numpy as np
 
 from accelsim.errors import TraceError
-from accelsim.network import Layer, LayerNode, Network, Operation, TensorInfo
+from accelsim.network import Layer, LayerKind, LayerNode, Network, Operation, TensorInfo
 
 Shape = tuple[int, ...]
 
@@ -17,7 +18,9 @@ def node_name(node: LayerNode | Operation) -> str:
 
 def node_inputs(node: LayerNode | Operation) -> tuple[str, ...]:
     """The tensors that a node reads."""
-    return (node.input,) if isinstance(node, LayerNode) else node.inputs
+    if isinstance(node, LayerNode):
+        return (node.input,) if node.second is None else (node.input, node.second)
+    return node.inputs
 
 
 def check_network(network: Network) -> None:
@@ -42,6 +45,7 @@ def check_network(network: Network) -> None:
             written = network.tensors[node.output]
             if isinstance(node, LayerNode):
                 _check_layer(node.layer, read[0], written)
+                _check_weights(node, read, network)
             else:
                 _check_operation(node, read, written)
     except TraceError as error:
@@ -92,8 +96,8 @@ def _check_order(network: Network) -> None:
 
 
 def _check_layer(layer: Layer, read: TensorInfo, written: TensorInfo) -> None:
-    if layer.kind not in ("convolution", "fully_connected"):
-        raise TraceError(f"{layer.name}: kind must be convolution or fully_connected, not {layer.kind!r}")
+    if layer.kind not in get_args(LayerKind):
+        raise TraceError(f"{layer.name}: kind must be {', '.join(get_args(LayerKind))}, not {layer.kind!r}")
     sizes = (layer.batch, layer.input_height, layer.input_width, layer.channels, layer.filters, layer.groups)
     if min(*sizes, *layer.kernel, *layer.stride, *layer.dilation) < 1 or min(layer.padding) < 0:
         raise TraceError(f"{layer.name}: sizes must be at least 1 and padding at least 0, not {layer}")
@@ -110,7 +114,30 @@ def _check_layer(layer: Layer, read: TensorInfo, written: TensorInfo) -> None:
         raise _unfit(layer.name, "writes", written, layer.output_shape)
 
 
+def _check_weights(node: LayerNode, read: list[TensorInfo], network: Network) -> None:
+    """Where the weights come from: an earlier layer of the same shape, or a tensor with a group per head."""
+    layer = node.layer
+    if node.parameters_of is not None:
+        givers = [n for n in network.nodes if isinstance(n, LayerNode) and n.layer.name == node.parameters_of]
+        own = givers and givers[0].parameters_of is None and givers[0].second is None
+        if not own or node.second is not None or givers[0].layer.weight_shape != layer.weight_shape:
+            raise TraceError(f"{layer.name}: cannot share the parameters of {node.parameters_of!r}")
+    if (node.second is None) == (layer.kind == "matrix_product"):
+        raise TraceError(f"{layer.name}: a matrix product, and nothing else, has a second tensor")
+    if node.second is not None:
+        _, rows, _, columns = read[1].shape
+        rows, columns = (
+            (columns // layer.groups, rows) if node.second_by_columns else (rows, columns // layer.groups)
+        )
+        if layer.weight_shape != (rows * layer.groups, 1, 1, columns) or read[1].shape[2] != 1:
+            raise _unfit(layer.name, "takes as weights", read[1], layer.weight_shape)
+
+
 def _check_operation(operation: Operation, read: list[TensorInfo], written: TensorInfo) -> None:
+    if operation.kind == "function":
+        if (operation.passes or 0) < 1 or not operation.function or not read:
+            raise TraceError(f"{operation.name}: a function has a name, inputs, and passes of at least 1")
+        return
     wanted = {"add": 2, "concatenate": max(1, len(read))}.get(operation.kind, 1)
     if len(read) != wanted:
         raise TraceError(f"{operation.name}: {operation.kind} cannot take {len(read)} inputs")
@@ -131,13 +158,37 @@ def _operation_shape(operation: Operation, read: list[TensorInfo]) -> Shape:
         return n, h, w, sum(info.shape[3] for info in read)
     if operation.kind == "global_average_pool":
         return n, 1, 1, c
-    if operation.kind not in ("max_pool", "average_pool"):
-        raise TraceError(f"{operation.name}: unknown kind {operation.kind!r}")
     top, left, bottom, right = operation.padding
     (r, s), (down, across) = operation.kernel, operation.stride
-    if min(r, s, down, across) < 1 or min(operation.padding) < 0:
+    if min(r, s, down, across) < 1 or min(*operation.padding, *(operation.channel_padding or (0, 0))) < 0:
         raise TraceError(f"{operation.name}: sizes must be at least 1 and padding at least 0: {operation}")
+    if operation.kind == "resize":
+        return n, *_resized(operation, h, w), c
+    if operation.kind == "depth_to_space":
+        if operation.order not in ("DCR", "CRD") or c % (r * s):
+            raise TraceError(
+                f"{operation.name}: needs an order (DCR or CRD) and channels of whole blocks, "
+                f"not {operation.order} and {c} channels for blocks of {r} x {s}"
+            )
+        return n, h * r, w * s, c // (r * s)
+    if operation.kind == "pad":
+        if operation.fill is None:
+            raise TraceError(f"{operation.name}: pad needs a value to fill with")
+        return n, h + top + bottom, w + left + right, c + sum(operation.channel_padding or (0, 0))
+    if operation.kind not in ("max_pool", "average_pool"):
+        raise TraceError(f"{operation.name}: unknown kind {operation.kind!r}")
     return n, (h + top + bottom - r) // down + 1, (w + left + right - s) // across + 1, c
+
+
+def _resized(operation: Operation, h: int, w: int) -> tuple[int, int]:
+    """Sizes as ONNX has them: rounded down, and exact where the scale was made from a size."""
+    if operation.resize is None or min(operation.resize.scales) <= 0:
+        raise TraceError(f"{operation.name}: resize needs a mode and scales above 0, not {operation.resize}")
+    rows, columns = (
+        int(np.float32(size) * np.float32(scale))
+        for size, scale in zip((h, w), operation.resize.scales, strict=True)
+    )
+    return rows, columns
 
 
 def _unfit(node: str, verb: str, info: TensorInfo, shape: Shape) -> TraceError:

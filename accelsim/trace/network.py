@@ -1,6 +1,6 @@
 """A whole network's trace: its graph, its parameters, and every activation as captured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import TraceError
-from accelsim.network import Layer, LayerNode, Network, TensorInfo
+from accelsim.network import Layer, LayerNode, Network
 from accelsim.trace.canonical import checksum, content_hash
-from accelsim.trace.graph import check_network
+from accelsim.trace.graph import check_network, node_inputs
 from accelsim.trace.layer import LayerTrace, Tensor
 
 _PARTS = ("weights", "weight_zero_points", "weight_scales", "bias")
@@ -76,26 +76,33 @@ class NetworkTrace:
         for name in self.tensors:
             if f"tensor/{name}" not in self._checksums:
                 _check_tensor(network, name, self.tensors[name])
-        for name, node in self._nodes.items():
+        for name in self.weighted_layers:
             if f"layer/{name}/weights" not in self._checksums:
-                check_parameters(network.name, node.layer, self.parameters[name])
+                check_parameters(network.name, self._nodes[name].layer, self.parameters[name])
 
     def _check_names(self) -> None:
         network = self.network.name
         if unknown := [name for name in self.tensors if name not in self.network.tensors]:
             raise TraceError(f"{network}: tensor {unknown[0]!r} is not described")
-        if unknown := [name for name in self.parameters if name not in self._nodes]:
-            raise TraceError(f"{network}: parameters of {unknown[0]!r}; layers: {', '.join(self.layers)}")
+        own = self.weighted_layers
+        if unknown := [name for name in self.parameters if name not in own]:
+            raise TraceError(f"{network}: parameters of {unknown[0]!r}; layers: {', '.join(own)}")
+        if missing := [name for name in own if name not in self.parameters]:
+            raise TraceError(f"{network}: layer {missing[0]} has no weights")
         for name, node in self._nodes.items():
-            if name not in self.parameters:
-                raise TraceError(f"{network}: layer {name} has no weights")
-            if node.input not in self.tensors:
-                raise TraceError(f"{network}: layer {name} has no activations ({node.input!r})")
+            for tensor in node_inputs(node):
+                if tensor not in self.tensors:
+                    raise TraceError(f"{network}: layer {name} has no activations ({tensor!r})")
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers that run on the array, in order."""
         return tuple(self._nodes)
+
+    @property
+    def weighted_layers(self) -> tuple[str, ...]:
+        """Of these, the layers with parameters of their own: not shared ones, not products of activations."""
+        return tuple(k for k, n in self._nodes.items() if n.parameters_of is None and n.second is None)
 
     @property
     def inputs_count(self) -> int:
@@ -108,7 +115,7 @@ class NetworkTrace:
         for name in self.tensors:
             if (key := f"tensor/{name}") not in self._checksums:
                 self._checksums[key] = checksum(self.tensors[name])
-        for name in self._nodes:
+        for name in self.weighted_layers:
             if f"layer/{name}/weights" not in self._checksums:
                 for key, array in self.parameters[name].arrays(name).items():
                     self._checksums[key] = checksum(array)
@@ -127,11 +134,18 @@ class NetworkTrace:
         return "parameters" in self.network.provenance
 
     def layer(self, name: str) -> LayerTrace:
-        """One layer with its tensors; raises TraceError if there is none of this name."""
+        """One layer with its tensors.
+
+        Raises
+        ------
+        TraceError
+            If there is none of this name, or it is a product of two activations and the trace has several
+            inputs: `select_input` first, as each has weights of its own.
+        """
         node = self._nodes.get(name)
         if node is None:
             raise TraceError(f"{self.network.name}: no layer {name!r}; layers: {', '.join(self.layers)}")
-        given = self.parameters[name]
+        given = self._second(node) if node.second else self.parameters[node.parameters_of or name]
         read, written = self.network.tensors[node.input], self.network.tensors[node.output]
         return LayerTrace(
             layer=node.layer,
@@ -146,6 +160,20 @@ class NetworkTrace:
             outputs=self.tensors.get(node.output),
             output_zero_point=written.zero_point,
             output_scale=written.scale,
+        )
+
+    def _second(self, node: LayerNode) -> LayerParameters:
+        """A tensor N,L,1,heads*D as weights heads*L,1,1,D, or by columns as heads*D,1,1,L."""
+        name = str(node.second)
+        info, tensor, layer = self.network.tensors[name], self.tensors[name], node.layer
+        if self.inputs_count > 1:
+            raise TraceError(f"{self.network.name}: layer {layer.name}: select one of the inputs first")
+        matrix = tensor.reshape(tensor.shape[1], layer.groups, -1)
+        weights = matrix.transpose((1, 2, 0) if node.second_by_columns else (1, 0, 2))
+        return LayerParameters(
+            weights=np.ascontiguousarray(weights).reshape(layer.weight_shape),
+            weight_zero_points=np.full(layer.filters, info.zero_point, np.int32),
+            weight_scales=np.full(layer.filters, info.scale, np.float32),
         )
 
     def select_input(self, index: int) -> "NetworkTrace":
@@ -193,67 +221,6 @@ def replace_parameters(
         trace.tensors,
         checksums=known,
     )
-
-
-def from_layers(
-    name: str, layers: Sequence[LayerTrace], *, provenance: Mapping[str, str] | None = None
-) -> NetworkTrace:
-    """Layers without a graph between them: each has an input and an output tensor of its own.
-
-    Raises
-    ------
-    TraceError
-        If there is none, two have one name, or their batches differ.
-    """
-    tensors: dict[str, Tensor] = {}
-    infos: dict[str, TensorInfo] = {}
-    nodes: list[LayerNode] = []
-    parameters: dict[str, LayerParameters] = {}
-    for trace in layers:
-        layer = trace.layer
-        node = LayerNode(
-            layer=layer, input=f"{layer.name}.input", output=f"{layer.name}.output", relu=trace.relu
-        )
-        read, written = _infos(node, trace)
-        nodes.append(node)
-        infos |= {read.name: read, written.name: written}
-        tensors[read.name] = trace.activations
-        if trace.outputs is not None:
-            tensors[written.name] = trace.outputs
-        parameters[layer.name] = LayerParameters(
-            weights=trace.weights,
-            weight_zero_points=trace.weight_zero_points,
-            weight_scales=trace.weight_scales,
-            bias=trace.bias,
-        )
-    network = Network(
-        name=name,
-        tensors=infos,
-        nodes=tuple(nodes),
-        inputs=tuple(node.input for node in nodes),
-        outputs=tuple(node.output for node in nodes),
-        provenance=dict(provenance or {}),
-    )
-    return NetworkTrace(network, parameters, tensors)
-
-
-def _infos(node: LayerNode, trace: LayerTrace) -> tuple[TensorInfo, TensorInfo]:
-    read = TensorInfo(
-        name=node.input,
-        shape=trace.layer.activation_shape,
-        dtype="int8" if trace.activations.dtype == np.int8 else "uint8",
-        scale=trace.activation_scale,
-        zero_point=trace.activation_zero_point,
-    )
-    like = trace.activations if trace.outputs is None else trace.outputs
-    written = TensorInfo(
-        name=node.output,
-        shape=trace.layer.output_shape,
-        dtype="int8" if like.dtype == np.int8 else "uint8",
-        scale=trace.output_scale,
-        zero_point=trace.output_zero_point,
-    )
-    return read, written
 
 
 def _check_tensor(network: Network, name: str, tensor: Tensor) -> None:

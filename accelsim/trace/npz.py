@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from accelsim.errors import TraceError
 from accelsim.trace.layer import LayerTrace, from_arrays
-from accelsim.trace.network import NetworkTrace, from_layers
+from accelsim.trace.network import NetworkTrace
+from accelsim.trace.separate import from_layers
 
 _NEEDED = ("weights", "activations")
 _ARRAYS = ("weight_zero_points", "weight_scales", "bias", "outputs")
