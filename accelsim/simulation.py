@@ -215,11 +215,13 @@ def _operation(
 ) -> LayerResult:
     """An operation of the postprocessor: its tensors stream from DRAM and back, once.
 
-    It lasts as long as the slower of the two: elements at the postprocessor's rate, bytes at the
-    DRAM's; and one latency for the first bytes.
+    Its elements are those of its inputs or of its output, whichever are more, once a pass. It lasts as
+    long as the slower of the two: elements at the postprocessor's rate, bytes at the DRAM's; and one
+    latency for the first bytes.
     """
     infos = trace.network.tensors
-    elements = sum(int(np.prod(infos[name].shape)) for name in node.inputs) // trace.inputs_count
+    sizes = [int(np.prod(infos[name].shape)) // trace.inputs_count for name in (*node.inputs, node.output)]
+    elements = max(sum(sizes[:-1]), sizes[-1]) * (node.passes or 1)
     read = sum(_encoded_bytes(trace, name, chip) for name in node.inputs)
     written = _encoded_bytes(trace, node.output, chip)
     burst = chip.dram.burst_bytes

@@ -80,9 +80,10 @@ def prune_network(
     InputError
         As `prune_magnitude`, or if a mapping names a layer that is not there.
     """
-    densities = density if isinstance(density, Mapping) else dict.fromkeys(trace.weighted_layers, density)
-    if unknown := sorted(set(densities) - set(trace.weighted_layers)):
-        raise InputError(f"{trace.network.name}: no layer {unknown[0]!r}; layers: {', '.join(trace.weighted_layers)}")
+    layers = trace.weighted_layers
+    densities = density if isinstance(density, Mapping) else dict.fromkeys(layers, density)
+    if unknown := sorted(set(densities) - set(layers)):
+        raise InputError(f"{trace.network.name}: no layer {unknown[0]!r}; layers: {', '.join(layers)}")
     parameters = {}
     for name, share in densities.items():
         given = trace.parameters[name]

@@ -1,23 +1,28 @@
 """A quantised ONNX graph (QOperator) and its captured tensors become a Network and its parameters.
 
-Tensors turn from N,C,H,W into N,H,W,C; weights from K,C,R,S into K,R,S,C. A fully connected layer on a
-flattened H x W map is a convolution whose kernel is the map, so nothing is reordered behind a user's back.
+Layers of MACs and the operations that the datapath computes have nodes of their own. Whatever else stands
+between two 8-bit tensors (softmax, normalisation, transposes, chains of them in float) is one `function` of
+the postprocessor: timed, its values those captured. What only renames or reorders a tensor without changing
+it in our layout is no work at all; what stands before the first layer or after the last is not modelled.
+
+Layouts: N,C,H,W becomes N,H,W,C; rows N,T,C become N,T,1,C; the heads of an attention, N,heads,T,D, become
+N,T,1,heads*D; weights K,C,R,S become K,R,S,C.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from math import gcd
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ImportedModelError
-from accelsim.frontend.geometry import attributes_of, padding, pair, pool_window
-from accelsim.network import Layer, LayerNode, Network, Operation, OperationKind, TensorInfo
+from accelsim.frontend.geometry import attributes_of
+from accelsim.frontend.signatures import MACS, MOVEMENTS, QUANTISERS, REDUCTIONS, scales_of
+from accelsim.network import LayerNode, Network, Operation, OperationKind, TensorInfo
 from accelsim.trace import LayerParameters, NetworkTrace
 
 Array = npt.NDArray[Any]
-_ALIASES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout")
-_OUTSIDE = ("QuantizeLinear", "DequantizeLinear", "QLinearSoftmax", "Softmax", "Transpose", "QLinearSigmoid")
 
 
 class GraphReader:
@@ -32,235 +37,226 @@ class GraphReader:
         self.constants: dict[str, Array] = {
             value.name: onnx.numpy_helper.to_array(value) for value in model.graph.initializer
         }
+        self.producers = {output: node for node in model.graph.node for output in node.output}
+        self.scales = scales_of(model)
         self.alias: dict[str, str] = {}
         self.infos: dict[str, TensorInfo] = {}
         self.tensors: dict[str, Array] = {}
         self.parameters: dict[str, LayerParameters] = {}
         self.nodes: list[LayerNode | Operation] = []
-        self.outside: list[str] = []
+        # How tensors of four dimensions are laid out that are no images: "heads" or "heads transposed".
+        self.layouts: dict[str, str] = {}
+        # Nodes that are part of a function or an alias, by id, with the 8-bit tensors they start from.
+        self.within: dict[int, tuple[str, ...]] = {}
+        # The layer that has the parameters of these constants and this shape.
+        self.shared: dict[tuple[Any, ...], str] = {}
+        self.batch = 1
 
     def trace(self, name: str, provenance: dict[str, str]) -> NetworkTrace:
-        """The network's trace; raises ImportedModelError at the first node that is not supported."""
-        convert: dict[str, Callable[[Any, dict[str, Any], str], None]] = {
-            "QLinearConv": self._convolution,
-            "QGemm": self._fully_connected,
-            "QLinearMatMul": self._fully_connected,
-            "QLinearAdd": self._add,
-            "QLinearConcat": self._concatenate,
-            "MaxPool": self._max_pool,
-            "QLinearAveragePool": self._average_pool,
-            "QLinearGlobalAveragePool": self._global_average_pool,
-        }
+        """The network's trace; raises ImportedModelError at the first layer that is not supported."""
+        from accelsim.frontend.conversions import CONVERSIONS, find_heads
+
+        find_heads(self)
+        self.batch = self._batch()
+        rest = []
         for index, node in enumerate(self.model.graph.node):
-            label = node.name or f"node{index}"
-            if self._is_alias(node):
-                self.alias[node.output[0]] = self._resolve(node.input[0])
-            elif node.op_type in convert:
-                convert[node.op_type](node, attributes_of(node), label.removesuffix("_quant"))
-            elif node.op_type in (*_OUTSIDE, *_ALIASES):
-                self.outside.append(f"{node.op_type} {label!r}")
-            else:
-                raise self._wrong(label, f"operator {node.op_type} is not supported")
-        if not self.nodes:
+            label = (node.name or f"node{index}").removesuffix("_quant")
+            convert = CONVERSIONS.get(node.op_type)
+            if convert is not None and convert(self, node, attributes_of(node), label):
+                continue
+            if node.op_type in MACS:
+                raise self.wrong(label, f"operator {node.op_type} is not supported")
+            rest.append((node, label))
+        if not any(isinstance(node, LayerNode) for node in self.nodes):
             raise ImportedModelError(f"{self.label}: no layer that runs on the array")
         written = {n.output for n in self.nodes}
-        read = {t for n in self.nodes for t in ((n.input,) if isinstance(n, LayerNode) else n.inputs)}
+        read = {t for n in self.nodes for t in _inputs(n)}
         network = Network(
             name=name,
             tensors=self.infos,
             nodes=tuple(self.nodes),
             inputs=tuple(t for t in self.infos if t not in written),
             outputs=tuple(t for t in self.infos if t not in read),
-            not_modelled=tuple(self.outside),
+            not_modelled=tuple(f"{n.op_type} {label!r}" for n, label in rest if id(n) not in self.within),
             provenance=provenance,
         )
         return NetworkTrace(network, self.parameters, self.tensors)
 
-    def _where(self, node: str) -> str:
+    def _batch(self) -> int:
+        """N: what divides the first dimension of every 8-bit tensor that a layer reads."""
+        read = [n.input[0] for n in self.model.graph.node if n.op_type.startswith("QLinear")]
+        sizes = [self.captured[name].shape[0] for name in read if self.quantised(name)]
+        return gcd(*sizes) if sizes else 1
+
+    def where(self, node: str) -> str:
+        """The file and the node, for errors."""
         return f"{self.label}: node {node!r}"
 
-    def _wrong(self, node: str, why: str) -> ImportedModelError:
-        return ImportedModelError(f"{self._where(node)}: {why}")
+    def wrong(self, node: str, why: str) -> ImportedModelError:
+        """An error that names the file and the node."""
+        return ImportedModelError(f"{self.where(node)}: {why}")
 
-    def _quantised(self, tensor: str) -> bool:
+    def quantised(self, tensor: str) -> bool:
+        """Whether a tensor was captured with 8 bits."""
         array = self.captured.get(tensor)
         return array is not None and array.dtype in (np.uint8, np.int8)
 
-    def _is_alias(self, node: Any) -> bool:
-        """Whether the node only renames its tensor, or flattens an image to N,C as our layers read it."""
-        if node.op_type not in _ALIASES or not self._quantised(node.input[0]):
-            return False
-        read, written = self.captured[node.input[0]].shape, self.captured[node.output[0]].shape
-        flat = written[: len(read)] + (1,) * (len(read) - len(written))
-        return read in (written, flat) or written == (read[0], int(np.prod(read[1:])))
-
-    def _resolve(self, tensor: str) -> str:
+    def resolve(self, tensor: str) -> str:
+        """The tensor that this one is another name of."""
         while tensor in self.alias:
             tensor = self.alias[tensor]
         return tensor
 
-    def _constant(self, tensor: str, node: str) -> Array:
+    def constant(self, tensor: str, node: str) -> Array:
+        """A constant; raises ImportedModelError if the tensor is none."""
         if tensor not in self.constants:
-            raise self._wrong(node, f"{tensor!r} must be a constant")
+            raise self.wrong(node, f"{tensor!r} must be a constant")
         return self.constants[tensor]
 
-    def _tensor(self, tensor: str, scale: str, zero: str, node: str) -> str:
-        """Describe a tensor of the graph once; returns its name in the trace."""
-        name = self._resolve(tensor)
-        if name in self.infos:
-            return name
-        if not self._quantised(name):
-            raise self._wrong(node, f"{tensor!r} is not an 8-bit tensor")
-        array = self.captured[name]
-        if array.ndim not in (2, 4):
-            raise self._wrong(node, f"{tensor!r} has shape {array.shape}, not N,C,H,W or N,C")
-        dense = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array[:, None, None, :]
-        n, h, w, c = dense.shape
-        self.tensors[name] = np.ascontiguousarray(dense)
-        self.infos[name] = TensorInfo(
-            name=name,
-            shape=(n, h, w, c),
-            dtype="int8" if dense.dtype == np.int8 else "uint8",
-            scale=float(self._constant(scale, node)),
-            zero_point=int(self._constant(zero, node)),
-        )
-        return name
-
-    def _convolution(self, node: Any, attributes: dict[str, Any], label: str) -> None:
-        x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, *bias = node.input
-        source = self._tensor(x, x_scale, x_zero, label)
-        target = self._tensor(node.output[0], y_scale, y_zero, label)
-        filters = self._constant(w, label)
-        if filters.ndim != 4:
-            raise self._wrong(label, f"only 2-D convolutions are supported, not weights {filters.shape}")
-        weights = filters.transpose(0, 2, 3, 1)
-        n, h, width, c = self.infos[source].shape
-        kernel = (weights.shape[1], weights.shape[2])
-        where = self._where(label)
-        stride, dilation = pair(attributes, "strides", where), pair(attributes, "dilations", where)
-        layer = Layer(
-            name=label,
-            batch=n,
-            input_height=h,
-            input_width=width,
-            channels=c,
-            filters=weights.shape[0],
-            kernel=kernel,
-            stride=stride,
-            padding=padding(attributes, (h, width), kernel, stride, dilation, where),
-            dilation=dilation,
-            groups=int(attributes.get("group", 1)),
-        )
-        self._layer(layer, source, target, weights, w_scale, w_zero, bias, label)
-
-    def _fully_connected(self, node: Any, attributes: dict[str, Any], label: str) -> None:
-        if node.op_type == "QGemm":
-            a, a_scale, a_zero, b, b_scale, b_zero, *rest = node.input
-            bias, (y_scale, y_zero) = rest[:1], rest[1:3] if len(rest) >= 3 else ("", "")
-            if attributes.get("transA", 0) or attributes.get("alpha", 1.0) != 1.0 or not y_scale:
-                raise self._wrong(label, "Gemm must be y = x B + c with an 8-bit y")
-            matrix = self._constant(b, label)
-            matrix = matrix if attributes.get("transB", 0) else matrix.T
-        else:
-            a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = node.input
-            bias = []
-            matrix = self._constant(b, label).T
-        source = self._tensor(a, a_scale, a_zero, label)
-        target = self._tensor(node.output[0], y_scale, y_zero, label)
-        n, h, w, c = self.infos[source].shape
-        if matrix.ndim != 2 or matrix.shape[1] != h * w * c:
-            raise self._wrong(label, f"weights {matrix.T.shape} do not fit the input {(n, h, w, c)}")
-        weights = matrix.reshape(-1, c, h, w).transpose(0, 2, 3, 1)
-        layer = Layer(
-            name=label,
-            kind="fully_connected",
-            batch=n,
-            input_height=h,
-            input_width=w,
-            channels=c,
-            filters=weights.shape[0],
-            kernel=(h, w),
-        )
-        self._layer(layer, source, target, weights, b_scale, b_zero, bias, label)
-
-    def _layer(
-        self,
-        layer: Layer,
-        source: str,
-        target: str,
-        weights: Array,
-        scale: str,
-        zero: str,
-        bias: list[str],
-        label: str,
-    ) -> None:
-        filters = layer.filters
-        self.parameters[label] = LayerParameters(
-            weights=np.ascontiguousarray(weights),
-            weight_zero_points=np.broadcast_to(self._constant(zero, label).astype(np.int32), filters).copy(),
-            weight_scales=np.broadcast_to(self._constant(scale, label).astype(np.float32), filters).copy(),
-            bias=self._constant(bias[0], label).astype(np.int32).ravel() if bias and bias[0] else None,
-        )
-        # onnxruntime fuses a ReLU into the saturation of an output whose zero point is its lowest value.
-        info = self.infos[target]
-        relu = info.zero_point == np.iinfo(info.dtype).min
-        self.nodes.append(LayerNode(layer=layer, input=source, output=target, relu=relu))
-
-    def _operation(
-        self, kind: OperationKind, label: str, inputs: list[str], output: str, **given: Any
-    ) -> None:
+    def add(self, kind: OperationKind, label: str, inputs: list[str], output: str, **given: Any) -> None:
+        """An operation of the postprocessor."""
         self.nodes.append(Operation(name=label, kind=kind, inputs=tuple(inputs), output=output, **given))
 
-    def _add(self, node: Any, _: dict[str, Any], label: str) -> None:
-        a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = node.input
-        read = [self._tensor(a, a_scale, a_zero, label), self._tensor(b, b_scale, b_zero, label)]
-        if self.infos[read[0]].shape != self.infos[read[1]].shape:
-            raise self._wrong(label, "additions of unequal shapes are not supported")
-        self._operation("add", label, read, self._tensor(node.output[0], y_scale, y_zero, label))
+    def read(self, tensor: str, label: str) -> str:
+        """A tensor that a node reads, by its name in the trace; a function makes it if nothing else does."""
+        name = self.resolve(tensor)
+        if name in self.infos:
+            return name
+        info, view = self._described(name, label)
+        chain, sources, state = self._chain(name)
+        moves = all(node.op_type in MOVEMENTS for node in chain)
+        if moves and len(sources) == 1 and self._same(info, view, name, sources[0]):
+            self.within |= {id(node): sources for node in chain}
+            self.alias[name] = sources[0]
+            return sources[0]
+        self.infos[name], self.tensors[name] = info, view
+        inputs = tuple(dict.fromkeys((*sources, *state)))
+        if inputs and not self._moved(chain, sources, name):
+            self._function(chain, inputs, name)
+        return name
 
-    def _concatenate(self, node: Any, attributes: dict[str, Any], label: str) -> None:
-        if attributes.get("axis") != 1:
-            raise self._wrong(label, "only channels (axis 1) are concatenated")
-        y_scale, y_zero, *parts = node.input
-        read = [
-            self._tensor(*triple, label) for triple in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-        ]
-        self._operation("concatenate", label, read, self._tensor(node.output[0], y_scale, y_zero, label))
+    def read_first(self, tensor: str, layouts: tuple[str, ...], label: str) -> str:
+        """As `read`, in the first of the layouts in which it is another tensor moved, or else the first."""
+        for layout in layouts:
+            self.layouts[tensor] = layout
+            if self.resolve(tensor) in self.infos:
+                break
+            info, view = self._described(tensor, label)
+            chain, sources, _ = self._chain(tensor)
+            moves = len(sources) == 1 and all(node.op_type in MOVEMENTS for node in chain)
+            if moves and self._same(info, view, tensor, sources[0]):
+                break
+        else:
+            self.layouts[tensor] = layouts[0]
+        return self.read(tensor, label)
 
-    def _max_pool(self, node: Any, attributes: dict[str, Any], label: str) -> None:
-        source = self._resolve(node.input[0])
-        if source not in self.infos:
-            raise self._wrong(label, "MaxPool of a tensor that is not 8-bit")
-        dense = np.ascontiguousarray(self.captured[node.output[0]].transpose(0, 2, 3, 1))
-        info = self.infos[source]
-        n, h, w, c = dense.shape
-        self.tensors[node.output[0]] = dense
-        self.infos[node.output[0]] = TensorInfo(
-            name=node.output[0],
+    def write(self, tensor: str, label: str) -> str:
+        """A tensor that a node writes."""
+        self.infos[tensor], self.tensors[tensor] = self._described(tensor, label)
+        return tensor
+
+    def _described(self, name: str, label: str) -> tuple[TensorInfo, Array]:
+        if not self.quantised(name) or name not in self.scales:
+            raise self.wrong(label, f"{name!r} is not an 8-bit tensor")
+        scale, zero = (self.constant(part, label) for part in self.scales[name])
+        view = self.view(name, label)
+        n, h, w, c = view.shape
+        info = TensorInfo(
+            name=name,
             shape=(n, h, w, c),
-            dtype=info.dtype,
-            scale=info.scale,
-            zero_point=info.zero_point,
+            dtype="int8" if view.dtype == np.int8 else "uint8",
+            scale=float(scale),
+            zero_point=int(zero),
         )
-        self._operation(
-            "max_pool", label, [source], node.output[0], **self._window(attributes, source, label)
+        return info, view
+
+    def view(self, name: str, label: str) -> Array:
+        """A captured tensor in our layout, [N, H, W, C]."""
+        array = self.captured[name]
+        layout = self.layouts.get(name)
+        if layout:
+            by_head = array if array.ndim == 4 else array[:, None]
+            axes = (0, 2, 1, 3) if layout == "heads" else (0, 3, 1, 2)
+            rows = by_head.transpose(axes)
+            dense = rows.reshape(*rows.shape[:2], 1, -1)
+        elif array.ndim == 4:
+            dense = array.transpose(0, 2, 3, 1)
+        elif array.ndim == 3:
+            dense = array[:, :, None, :]
+        elif array.ndim in (1, 2):
+            dense = array.reshape(self.batch, -1, 1, array.shape[-1])
+        else:
+            raise self.wrong(label, f"{name!r} has shape {array.shape}")
+        return np.ascontiguousarray(dense)
+
+    def _chain(self, tensor: str) -> tuple[list[Any], tuple[str, ...], tuple[str, ...]]:
+        """Nodes from known 8-bit tensors to this one; these tensors; sources of earlier functions' state."""
+        chain: dict[int, Any] = {}
+        sources: list[str] = []
+        state: list[str] = []
+        pending = [tensor]
+        while pending:
+            node = self.producers.get(pending.pop())
+            if node is None or id(node) in chain:
+                continue
+            if id(node) in self.within and node.op_type not in (*MOVEMENTS, *QUANTISERS):
+                state += self.within[id(node)]
+                continue
+            chain[id(node)] = node
+            for name in node.input:
+                known = self.resolve(name)
+                if known in self.infos:
+                    sources.append(known)
+                elif name and name not in self.constants:
+                    pending.append(name)
+        ordered = [node for node in self.model.graph.node if id(node) in chain]
+        return ordered, tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(state))
+
+    def _same(self, info: TensorInfo, view: Array, name: str, source: str) -> bool:
+        """Whether a moved tensor is its source in our layout, or an image flattened channel first."""
+        if (info.scale, info.zero_point, info.dtype) != self._numbers(source):
+            return False
+        if np.array_equal(view, self.tensors[source]):
+            return True
+        flat = self.captured[name]
+        image = self.tensors[source].transpose(0, 3, 1, 2)
+        return flat.ndim == 2 and flat.size == image.size and np.array_equal(flat.ravel(), image.ravel())
+
+    def _moved(self, chain: list[Any], sources: tuple[str, ...], output: str) -> bool:
+        """One node that the datapath computes, between a pair of 8-bit tensors of one scale."""
+        from accelsim.frontend.conversions import moved
+
+        computing = [node for node in chain if node.op_type not in QUANTISERS]
+        same = len(sources) == 1 and self._numbers(sources[0]) == self._numbers(output)
+        if not same or len(computing) != 1 or computing[0].op_type not in ("DepthToSpace", "Pad"):
+            return False
+        node = computing[0]
+        done = moved(self, node, attributes_of(node), node.name or output, sources[0], output)
+        if done:
+            self.within |= {id(node): sources for node in chain}
+        return done
+
+    def _numbers(self, name: str) -> tuple[float, int, str]:
+        info = self.infos[name]
+        return info.scale, info.zero_point, info.dtype
+
+    def _function(self, chain: list[Any], inputs: tuple[str, ...], output: str) -> None:
+        self.within |= {id(node): inputs for node in chain}
+        kinds = [node.op_type for node in chain if node.op_type not in QUANTISERS]
+        taken = {n.name for n in self.nodes if isinstance(n, Operation)}
+        named = [node.name for node in chain if node.op_type not in (*QUANTISERS, *MOVEMENTS) and node.name]
+        label = (named or [node.name for node in chain if node.name] or [output])[-1].removesuffix("_quant")
+        self.add(
+            "function",
+            label if label not in taken else f"{label} to {output}",
+            list(inputs),
+            output,
+            function=" ".join(dict.fromkeys(kinds)) or "Requantize",
+            passes=1 + sum(REDUCTIONS.get(kind, 0) for kind in kinds),
         )
 
-    def _average_pool(self, node: Any, attributes: dict[str, Any], label: str) -> None:
-        x, x_scale, x_zero, y_scale, y_zero = node.input
-        source = self._tensor(x, x_scale, x_zero, label)
-        window = self._window(attributes, source, label)
-        if attributes.get("count_include_pad", 0) and any(window["padding"]):
-            raise self._wrong(label, "count_include_pad is not supported")
-        target = self._tensor(node.output[0], y_scale, y_zero, label)
-        self._operation("average_pool", label, [source], target, **window)
 
-    def _global_average_pool(self, node: Any, _: dict[str, Any], label: str) -> None:
-        x, x_scale, x_zero, y_scale, y_zero = node.input
-        source = self._tensor(x, x_scale, x_zero, label)
-        target = self._tensor(node.output[0], y_scale, y_zero, label)
-        self._operation("global_average_pool", label, [source], target)
-
-    def _window(self, attributes: dict[str, Any], source: str, label: str) -> dict[str, Any]:
-        _, h, w, _ = self.infos[source].shape
-        return pool_window(attributes, (h, w), self._where(label))
+def _inputs(node: LayerNode | Operation) -> tuple[str, ...]:
+    if isinstance(node, LayerNode):
+        return (node.input, *([node.second] if node.second else []))
+    return node.inputs

@@ -118,6 +118,11 @@ def notes(result: NetworkResult) -> list[str]:
         "Network cycles are those of the array's layers and of the postprocessor's operations, one after "
         "the other; nothing else is in the time."
     ]
+    if functions := list(dict.fromkeys(r.name for r in result.layer_results if r.kind == "function")):
+        told.append(
+            f"Functions of the postprocessor are timed, their values those captured, not recomputed: "
+            f"{_listed(functions)}."
+        )
     if "parameters" in result.provenance:
         told.append(f"{result.network}: {result.provenance['parameters']}.")
     if drawn:

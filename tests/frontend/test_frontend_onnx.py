@@ -17,6 +17,8 @@ from accelsim.errors import ImportedModelError, InputError
 from accelsim.frontend.onnx import import_onnx
 from accelsim.frontend.quantise import onnxruntime_is_exact
 from accelsim.network import LayerNode, Operation
+from accelsim.report import notes
+from accelsim.simulation import simulate
 
 
 def plain(m: Model) -> None:
@@ -245,11 +247,34 @@ def rows_joined(m: Model) -> None:
 
 REFUSED: list[tuple[Callable[[Model], None], str]] = [
     (unsupported, "node 'up1': operator ConvTranspose is not supported"),
-    (broadcast, "node 'sum1': additions of unequal shapes are not supported"),
-    (gated, "node 'swish1.*': operator QLinearMul is not supported"),
-    (ceiling, "node 'pool1': pooling with ceil_mode is not supported"),
-    (rows_joined, "node 'join1': only channels"),
 ]
+FUNCTIONS: list[tuple[Callable[[Model], None], list[str]]] = [
+    (broadcast, ["QLinearAdd"]),
+    (gated, ["QLinearSigmoid QLinearMul"]),
+    (rows_joined, ["QLinearConcat"]),
+]
+
+
+@pytest.mark.parametrize(("build", "functions"), FUNCTIONS, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_the_datapath_does_not_compute_is_a_timed_function_of_captured_values(
+    build: Callable[[Model], None], functions: list[str], tmp_path: Path
+) -> None:
+    model = Model()
+    build(model)
+    trace = import_onnx(model.save(tmp_path / "small.onnx"), images(1), images(2))
+    timed = [n for n in trace.network.nodes if isinstance(n, Operation) and n.kind == "function"]
+    assert [n.function for n in timed] == functions
+    result = simulate(trace, "both-skip-16x16")
+    assert {r.kind for r in result.layer_results} >= {"convolution", "function"}
+    assert any(f"{timed[0].name}" in note and "not recomputed" in note for note in notes(result))
+
+
+def test_a_pool_whose_size_is_rounded_up_is_left_to_functions(tmp_path: Path) -> None:
+    model = Model()
+    ceiling(model)
+    model.conv(8, 4)
+    trace = import_onnx(model.save(tmp_path / "small.onnx"), images(1), images(2))
+    assert [n.function for n in trace.network.nodes if isinstance(n, Operation)] == ["MaxPool"]
 
 
 @pytest.mark.parametrize(("build", "message"), REFUSED, ids=lambda value: getattr(value, "__name__", ""))
