@@ -1,4 +1,4 @@
-"""Work of the postprocessor on quantised tensors: pooling, residual addition, concatenation.
+"""Work of the postprocessor on quantised tensors: pooling, residual addition, concatenation, moving pixels.
 
 Each operation computes in float32 what onnxruntime's quantised operator computes, rounding where it
 rounds, on tensors N,H,W,C (docs/datapath.md has the formulas).
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.datapath.images import depth_to_space, padded, resized
 from accelsim.datapath.requantise import saturate
 from accelsim.errors import DatapathError
 from accelsim.network import Operation, TensorInfo
 from accelsim.trace.layer import Tensor
 
 Floats = npt.NDArray[np.float32]
+_PASSING = ("max_pool", "resize", "depth_to_space", "pad")
 
 
 def run_operation(
@@ -44,8 +46,9 @@ def run_operation(
         output = _add(operation, inputs, input_infos, output_info)
     elif operation.kind == "concatenate":
         output = _concatenate(operation, inputs, input_infos, output_info)
-    elif operation.kind == "max_pool":
-        output = _max_pool(operation, inputs[0], input_infos[0], output_info)
+    elif operation.kind in _PASSING:
+        _check_passing(operation, input_infos[0], output_info)
+        output = _passed(operation, inputs[0], output_info)
     elif operation.kind == "average_pool" and not _covers_image(operation, inputs[0]):
         output = _average_pool(operation, inputs[0], input_infos[0], output_info)
     else:
@@ -105,13 +108,27 @@ def _concatenate(
     return joined
 
 
-def _max_pool(operation: Operation, tensor: Tensor, info: TensorInfo, output: TensorInfo) -> Tensor:
-    """Of stored values; padding never wins. Scale and zero point pass through."""
+def _passed(operation: Operation, tensor: Tensor, output: TensorInfo) -> Tensor:
+    """An operation on stored values: scale and zero point pass through."""
+    if operation.kind == "max_pool":
+        return _max_pool(operation, tensor)
+    if operation.kind == "resize":
+        return resized(operation, tensor, *output.shape[1:3])
+    return (
+        depth_to_space(operation, tensor) if operation.kind == "depth_to_space" else padded(operation, tensor)
+    )
+
+
+def _check_passing(operation: Operation, info: TensorInfo, output: TensorInfo) -> None:
     if not _same_numbers(info, output):
         raise DatapathError(
-            f"{operation.name}: max_pool keeps dtype, scale and zero point: {info.dtype}, {info.scale}, "
-            f"{info.zero_point}, not {output.dtype}, {output.scale}, {output.zero_point}"
+            f"{operation.name}: {operation.kind} keeps dtype, scale and zero point: {info.dtype}, "
+            f"{info.scale}, {info.zero_point}, not {output.dtype}, {output.scale}, {output.zero_point}"
         )
+
+
+def _max_pool(operation: Operation, tensor: Tensor) -> Tensor:
+    """The largest stored value of a window; padding never wins."""
     taps = _taps(operation, tensor, int(np.iinfo(tensor.dtype).min))
     largest = next(taps).copy()
     for tap in taps:

@@ -1,11 +1,14 @@
-"""Attributes of ONNX convolutions and pools as kernel, stride, dilation and padding."""
+"""Attributes of ONNX convolutions, pools and resizes as kernel, stride, dilation, padding, scales."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from accelsim.errors import ImportedModelError
-from accelsim.network import Pair
+from accelsim.network import Pair, Resize
 
+_COORDINATES = Literal["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]
 Padding = tuple[int, int, int, int]
 
 
@@ -69,3 +72,44 @@ def pool_window(attributes: Mapping[str, Any], size: Pair, where: str) -> dict[s
             f"{where}: pooling with ceil_mode is not supported where it changes the size"
         )
     return {"kernel": kernel, "stride": stride, "padding": sides}
+
+
+def resize_of(attributes: Mapping[str, Any], sizes: Pair, wanted: Pair, scales: Any, where: str) -> Resize:
+    """How an image of `sizes` rows and columns becomes one of `wanted`.
+
+    Parameters
+    ----------
+    scales : array of a scale per dimension, N,C,H,W, or None if the node gives sizes
+
+    Raises
+    ------
+    ImportedModelError
+        If the node resizes in a way that the postprocessor does not.
+    """
+    mode = attributes.get("mode", b"nearest").decode()
+    coordinates = attributes.get("coordinate_transformation_mode", b"half_pixel").decode()
+    rounding = attributes.get("nearest_mode", b"round_prefer_floor").decode()
+    wrong = [
+        text
+        for text, unknown in (
+            (f"mode {mode}", mode not in ("nearest", "linear")),
+            (f"coordinates {coordinates}", coordinates not in get_args(_COORDINATES)),
+            ("antialias", attributes.get("antialias", 0)),
+            ("axes", "axes" in attributes),
+            (
+                "keep_aspect_ratio_policy",
+                attributes.get("keep_aspect_ratio_policy", b"stretch") != b"stretch",
+            ),
+        )
+        if unknown
+    ]
+    if wrong:
+        raise ImportedModelError(
+            f"{where}: resizing with {', '.join(wrong)} is not supported; nearest and linear are, with "
+            f"coordinates {', '.join(get_args(_COORDINATES))}"
+        )
+    if scales is None:
+        rows, columns = (float(np.float32(w) / np.float32(s)) for w, s in zip(wanted, sizes, strict=True))
+    else:
+        rows, columns = float(scales[2]), float(scales[3])
+    return Resize(mode=mode, coordinates=coordinates, rounding=rounding, scales=(rows, columns))

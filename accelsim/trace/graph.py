@@ -146,6 +146,8 @@ def _check_operation(operation: Operation, read: list[TensorInfo], written: Tens
         if info.shape[:same] != read[0].shape[:same]:
             raise _unfit(operation.name, "reads", info, read[0].shape)
     shape = _operation_shape(operation, read)
+    if operation.kind == "resize" and _is_resized(operation, read[0].shape, written.shape):
+        shape = written.shape
     if written.shape != shape:
         raise _unfit(operation.name, "writes", written, shape)
 
@@ -163,7 +165,8 @@ def _operation_shape(operation: Operation, read: list[TensorInfo]) -> Shape:
     if min(r, s, down, across) < 1 or min(*operation.padding, *(operation.channel_padding or (0, 0))) < 0:
         raise TraceError(f"{operation.name}: sizes must be at least 1 and padding at least 0: {operation}")
     if operation.kind == "resize":
-        return n, *_resized(operation, h, w), c
+        rows, columns = operation.resize.scales if operation.resize else (1.0, 1.0)
+        return n, int(h * rows), int(w * columns), c
     if operation.kind == "depth_to_space":
         if operation.order not in ("DCR", "CRD") or c % (r * s):
             raise TraceError(
@@ -180,15 +183,13 @@ def _operation_shape(operation: Operation, read: list[TensorInfo]) -> Shape:
     return n, (h + top + bottom - r) // down + 1, (w + left + right - s) // across + 1, c
 
 
-def _resized(operation: Operation, h: int, w: int) -> tuple[int, int]:
-    """Sizes as ONNX has them: rounded down, and exact where the scale was made from a size."""
-    if operation.resize is None or min(operation.resize.scales) <= 0:
-        raise TraceError(f"{operation.name}: resize needs a mode and scales above 0, not {operation.resize}")
-    rows, columns = (
-        int(np.float32(size) * np.float32(scale))
-        for size, scale in zip((h, w), operation.resize.scales, strict=True)
-    )
-    return rows, columns
+def _is_resized(operation: Operation, read: Shape, written: Shape) -> bool:
+    """Whether both sizes are within a pixel of the scales' (a scale may be the rounded ratio of sizes)."""
+    how = operation.resize
+    if how is None or min(how.scales) <= 0:
+        raise TraceError(f"{operation.name}: resize needs a mode and scales above 0, not {how}")
+    sizes = zip(read[1:3], written[1:3], how.scales, strict=True)
+    return (read[0], read[3]) == (written[0], written[3]) and all(abs(a * s - b) < 1 for a, b, s in sizes)
 
 
 def _unfit(node: str, verb: str, info: TensorInfo, shape: Shape) -> TraceError:
