@@ -12,9 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ImportedModelError, InputError
+from accelsim.frontend.rewrite import rewritten, stays_float
 
 Floats = npt.NDArray[np.float32]
 _OPSET = 13  # integer MaxPool needs 12, per-channel quantisation 13
+# Layers, what moves, and what the datapath computes; the rest stays in float, between 8-bit tensors.
+_QUANTISED = [
+    *("Conv", "Gemm", "MatMul"),
+    *("Add", "AveragePool", "Clip", "Concat", "GlobalAveragePool", "MaxPool", "Pad", "Relu", "Resize"),
+    *("Reshape", "Split", "Squeeze", "Transpose", "Unsqueeze"),
+]
 EXTRA = "pip install 'accelsim[onnx,images]'"
 
 
@@ -103,7 +110,7 @@ def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
         try:
             if model.opset_import[0].version < _OPSET:
                 model = onnx.version_converter.convert_version(model, _OPSET)
-            onnx.save(model, source)
+            onnx.save(rewritten(model), source)
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
             quantization.quantize_static(
                 prepared,
@@ -113,6 +120,8 @@ def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
                 per_channel=True,
+                op_types_to_quantize=_QUANTISED,
+                nodes_to_exclude=stays_float(onnx.load(prepared)),
             )
         except (
             Exception

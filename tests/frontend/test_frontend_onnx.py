@@ -250,7 +250,7 @@ REFUSED: list[tuple[Callable[[Model], None], str]] = [
 ]
 FUNCTIONS: list[tuple[Callable[[Model], None], list[str]]] = [
     (broadcast, ["QLinearAdd"]),
-    (gated, ["QLinearSigmoid QLinearMul"]),
+    (gated, ["Sigmoid Mul"]),
     (rows_joined, ["QLinearConcat"]),
 ]
 
