@@ -50,6 +50,7 @@ class GraphReader:
         self.within: dict[int, tuple[str, ...]] = {}
         # The layer that has the parameters of these constants and this shape.
         self.shared: dict[tuple[Any, ...], str] = {}
+        self.loose: list[str] = []  # tensors that functions made or the host gives
         self.batch = 1
 
     def trace(self, name: str, provenance: dict[str, str]) -> NetworkTrace:
@@ -125,13 +126,19 @@ class GraphReader:
         info, view = self._described(name, label)
         chain, sources, state = self._chain(name)
         moves = all(node.op_type in MOVEMENTS for node in chain)
-        if moves and len(sources) == 1 and self._same(info, view, name, sources[0]):
-            self.within |= {id(node): sources for node in chain}
-            self.alias[name] = sources[0]
-            return sources[0]
+        if moves or not (sources or state):
+            # Another name of its source, or of what a function made or the host gave for another reader.
+            like = [t for t in sources or self.loose if self._same(info, view, name, t)]
+            if like and len(sources) <= 1:
+                self.within |= {id(node): sources for node in chain if sources}
+                self.alias[name] = like[0]
+                return like[0]
         self.infos[name], self.tensors[name] = info, view
         inputs = tuple(dict.fromkeys((*sources, *state)))
-        if inputs and not self._moved(chain, sources, name):
+        if inputs and self._moved(chain, sources, name):
+            return name
+        self.loose.append(name)
+        if inputs:
             self._function(chain, inputs, name)
         return name
 
@@ -242,7 +249,8 @@ class GraphReader:
 
     def _function(self, chain: list[Any], inputs: tuple[str, ...], output: str) -> None:
         self.within |= {id(node): inputs for node in chain}
-        kinds = [node.op_type for node in chain if node.op_type not in QUANTISERS]
+        moves = [node.op_type for node in chain if node.op_type not in QUANTISERS]
+        kinds = [kind for kind in moves if kind not in MOVEMENTS] or moves
         taken = {n.name for n in self.nodes if isinstance(n, Operation)}
         named = [node.name for node in chain if node.op_type not in (*QUANTISERS, *MOVEMENTS) and node.name]
         label = (named or [node.name for node in chain if node.name] or [output])[-1].removesuffix("_quant")

@@ -103,6 +103,8 @@ def test_an_encoder_layer_is_layers_products_and_functions(tmp_path: Path) -> No
         ("Mul Softmax", 3),
         ("ReduceMean Sub Mul Add Sqrt Div", 3),
     ]
+    # The first normalisation stands before every layer: the host's.
+    assert len(trace.network.inputs) == 1
     assert sum(n.layer.dense_macs for n in layers.values()) == ROWS * (
         4 * WIDTH**2 + 2 * WIDTH * 32 + 2 * ROWS * WIDTH
     )
