@@ -1,6 +1,7 @@
 """run, plot, compare."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,19 +92,20 @@ def run(
 
 
 def _main_job(out: Path, threads: int | None, seed: int, as_json: bool) -> None:
-    from accelsim.study.main_job import BASELINE, main_job
+    from accelsim.report import as_text, kinds_table
+    from accelsim.study.main_job import BASELINE, NETWORK, main_job
 
-    with steps("resnet50-thin") as progress:
+    with steps(NETWORK) as progress:
         job = main_job(out, threads=threads, seed=seed, progress=progress)
     if as_json:
         show(job.document())
         return
     print(job.licence_text())
     print(job.agreement_text())
-    for title, results in job.runs.items():
-        print(f"\n{title}")
-        _print_summaries([r.summary() for r in results], BASELINE)
-    _print_notes([result for results in job.runs.values() for result in results])
+    print(job.answer_text(), end="\n\n")
+    _print_summaries([r.summary() for r in job.results], BASELINE)
+    print(as_text([kinds_table(job.results)]), end="")
+    _print_notes(job.results)
     print(f"results in {job.folder}")
 
 
@@ -118,7 +120,14 @@ def _print_notes(results: "Sequence[NetworkResult]") -> None:
     from accelsim.report import notes
 
     told = [note for result in results for note in notes(result)]
-    told += [f"Not modelled: {text}." for result in results for text in result.not_modelled]
+    for result in results:
+        # Names are in summary.json; here, how many of each operator.
+        counts = Counter(text.split()[0] for text in result.not_modelled)
+        if counts:
+            listed = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+            told.append(
+                f"{result.network}: not modelled, before the first or after the last layer: {listed}."
+            )
     print("\n".join(dict.fromkeys(told)))
 
 

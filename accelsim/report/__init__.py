@@ -2,12 +2,15 @@
 
 from accelsim.report.explain import compare_runs, compare_text, run_row, sentence
 from accelsim.report.files import notes, read_run, write_run
+from accelsim.report.kinds import kind_rows, kinds_table
 from accelsim.report.tables import as_text, summary_rows, summary_tables
 
 __all__ = [
     "as_text",
     "compare_runs",
     "compare_text",
+    "kind_rows",
+    "kinds_table",
     "notes",
     "read_run",
     "run_row",

@@ -1,4 +1,4 @@
-"""The main job: a real network and a real photograph, on the shipped chips, from nothing to pictures."""
+"""The main job: a pruned person detector and a photograph, on the shipped chips, from nothing to pictures."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -7,20 +7,19 @@ from typing import Any
 
 from accelsim import zoo
 from accelsim.audit.agreement import Agreement, compare_with_captured
-from accelsim.compress.prune import prune_network
+from accelsim.audit.chain import network_outputs
 from accelsim.files import write_whole
 from accelsim.frontend.quantise import onnxruntime_is_exact
 from accelsim.hardware import load_hardware
 from accelsim.plots.save import csv_bytes
-from accelsim.report import summary_rows
+from accelsim.report import kind_rows, summary_rows
 from accelsim.results import NetworkResult, ratio
 from accelsim.study.runs import run_on_chips
-from accelsim.trace import NetworkTrace, write
+from accelsim.trace import write
 
-NETWORK = "resnet50-thin"
+NETWORK = "pose-detection"
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 BASELINE = CHIPS[0]
-PRUNED_DENSITY = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,15 +31,20 @@ class MainJob:
     folder : of all results
     trace_path : the compressed layer trace
     licences : what is run, under which terms, from where
+    answer : what the network's answer is, in words
+    float_answers, answers : of the float network, and of the simulated hardware, per input
     agreement : the datapath against onnxruntime, node by node
-    runs : results per chip, by what was run; the first chip is the baseline
+    results : per chip; the first chip is the baseline
     """
 
     folder: Path
     trace_path: Path
     licences: dict[str, str]
+    answer: str
+    float_answers: list[float]
+    answers: list[float]
     agreement: list[Agreement]
-    runs: dict[str, list[NetworkResult]]
+    results: list[NetworkResult]
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
@@ -48,15 +52,24 @@ class MainJob:
             "folder": str(self.folder),
             "trace": str(self.trace_path),
             "licences": self.licences,
+            "answer": {
+                "what": self.answer,
+                "float": self.float_answers,
+                "simulated_hardware": self.answers,
+            },
             "datapath_against_onnxruntime": {
                 "cpu_is_exact": onnxruntime_is_exact(),
                 "nodes": [asdict(row) for row in self.agreement],
             },
-            "runs": {
-                title: summary_rows([result.summary() for result in results], BASELINE)
-                for title, results in self.runs.items()
-            },
+            "chips": summary_rows([result.summary() for result in self.results], BASELINE),
+            "kinds": kind_rows(self.results),
         }
+
+    def answer_text(self) -> str:
+        """For people: what the float network says, and what the simulated hardware says."""
+        pairs = zip(self.float_answers, self.answers, strict=True)
+        said = "; ".join(f"float model {a:.3f}, simulated hardware {b:.3f}" for a, b in pairs)
+        return f"{self.answer}: {said}"
 
     def licence_text(self) -> str:
         """For people, a line each."""
@@ -89,11 +102,11 @@ def main_job(
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> MainJob:
-    """Fetch, quantise, capture, write the trace, check the datapath, run three chips; then pruned.
+    """Fetch, quantise, capture, write the trace, check the datapath, answer with it, run three chips.
 
     Parameters
     ----------
-    folder : of the results; `<network>.safetensors`, `agreement.csv`, and a folder per network and chip
+    folder : of the results; `<network>.safetensors`, `agreement.csv`, and a folder per chip
     threads : layers counted at once (default: the machine's cores)
     seed : of sampled checks
     progress : called with what is done
@@ -117,7 +130,11 @@ def main_job(
     agreement = compare_with_captured(trace, threads=threads or 1)
     table = pd.DataFrame([asdict(row) for row in agreement])
     write_whole(folder / "agreement.csv", csv_bytes(table))
-    pruned = prune_network(trace, PRUNED_DENSITY)
+    tell("looking at the photograph with the simulated hardware")
+    answers = zoo.answers_of(trace, network_outputs(trace))
+    chips = [load_hardware(name) for name in CHIPS]
+    results = run_on_chips(trace, chips, folder / NETWORK, threads=threads, seed=seed, progress=progress)
+    write_whole(folder / NETWORK / "kinds.csv", csv_bytes(pd.DataFrame(kind_rows(results))))
     return MainJob(
         folder=folder,
         trace_path=trace_path,
@@ -128,25 +145,11 @@ def main_job(
             "weights licence": f"{recipe.weights_licence}: {paths['weights_licence']}",
             "photograph": "; ".join(p.credit for p in recipe.photographs),
             "calibration": "; ".join(p.credit for p in recipe.calibration),
+            "preprocessing": recipe.preprocessing.source,
         },
+        answer=recipe.answer.what,
+        float_answers=zoo.float_answers(NETWORK),
+        answers=answers,
         agreement=agreement,
-        runs={
-            f"{NETWORK}, weights as trained": _run(trace, folder, threads, seed, progress),
-            f"{NETWORK}, weights pruned to {PRUNED_DENSITY:.0%} (pattern only, accuracy not claimed)": _run(
-                pruned, folder, threads, seed, progress
-            ),
-        },
-    )
-
-
-def _run(
-    trace: NetworkTrace,
-    folder: Path,
-    threads: int | None,
-    seed: int,
-    progress: Callable[[str], None] | None,
-) -> list[NetworkResult]:
-    chips = [load_hardware(name) for name in CHIPS]
-    return run_on_chips(
-        trace, chips, folder / trace.network.name, threads=threads, seed=seed, progress=progress
+        results=results,
     )

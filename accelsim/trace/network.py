@@ -133,8 +133,12 @@ class NetworkTrace:
         """Whether activations were captured with other parameters than these: see `replace_parameters`."""
         return "parameters" in self.network.provenance
 
-    def layer(self, name: str) -> LayerTrace:
+    def layer(self, name: str, tensors: Mapping[str, Tensor] | None = None) -> LayerTrace:
         """One layer with its tensors.
+
+        Parameters
+        ----------
+        tensors : read in place of the captured ones; then the layer has no captured outputs
 
         Raises
         ------
@@ -145,33 +149,35 @@ class NetworkTrace:
         node = self._nodes.get(name)
         if node is None:
             raise TraceError(f"{self.network.name}: no layer {name!r}; layers: {', '.join(self.layers)}")
-        given = self._second(node) if node.second else self.parameters[node.parameters_of or name]
+        held = self.tensors if tensors is None else tensors
+        given = self._second(node, held) if node.second else self.parameters[node.parameters_of or name]
         read, written = self.network.tensors[node.input], self.network.tensors[node.output]
         return LayerTrace(
             layer=node.layer,
             weights=given.weights,
-            activations=self.tensors[node.input].reshape(node.layer.activation_shape),
+            activations=held[node.input].reshape(node.layer.activation_shape),
             weight_zero_points=given.weight_zero_points,
             weight_scales=given.weight_scales,
             activation_zero_point=read.zero_point,
             activation_scale=read.scale,
             bias=given.bias,
             relu=node.relu,
-            outputs=self.tensors.get(node.output),
+            outputs=held.get(node.output),
             output_zero_point=written.zero_point,
             output_scale=written.scale,
         )
 
-    def _second(self, node: LayerNode) -> LayerParameters:
+    def _second(self, node: LayerNode, tensors: Mapping[str, Tensor]) -> LayerParameters:
         """A tensor N,L,1,heads*D as weights heads*L,1,1,D, or by columns as heads*D,1,1,L."""
         name = str(node.second)
-        info, tensor, layer = self.network.tensors[name], self.tensors[name], node.layer
+        info, tensor, layer = self.network.tensors[name], tensors[name], node.layer
         if self.inputs_count > 1:
             raise TraceError(f"{self.network.name}: layer {layer.name}: select one of the inputs first")
         matrix = tensor.reshape(tensor.shape[1], layer.groups, -1)
-        weights = matrix.transpose((1, 2, 0) if node.second_by_columns else (1, 0, 2))
+        axes = (1, 2, 0) if node.second_by_columns else (1, 0, 2)
+        weights: Any = np.ascontiguousarray(matrix.transpose(axes)).reshape(layer.weight_shape)
         return LayerParameters(
-            weights=np.ascontiguousarray(weights).reshape(layer.weight_shape),
+            weights=weights,
             weight_zero_points=np.full(layer.filters, info.zero_point, np.int32),
             weight_scales=np.full(layer.filters, info.scale, np.float32),
         )

@@ -1,5 +1,6 @@
 """Real networks: fetched, brought to one ONNX graph, quantised, captured on the recipe's photographs."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -83,7 +84,7 @@ def float_answers(name: str) -> list[float]:
     return _answers(wanted.answer, [tensors[name] for name in wanted.answer.tensors], len(inputs))
 
 
-def answers_of(trace: NetworkTrace, outputs: dict[str, Tensor]) -> list[float]:
+def answers_of(trace: NetworkTrace, outputs: Mapping[str, Tensor]) -> list[float]:
     """The quantised network's answer on each input, from 8-bit tensors by their name in the trace.
 
     Raises

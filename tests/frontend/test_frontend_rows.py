@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 from onnx_by_hand import Model
 
 from accelsim.audit.agreement import compare_with_captured
+from accelsim.audit.chain import network_outputs
 from accelsim.frontend.onnx import import_onnx
 from accelsim.frontend.quantise import onnxruntime_is_exact
 from accelsim.frontend.rewrite import rewritten
@@ -191,3 +192,11 @@ def test_other_padding_is_an_operation_or_a_function(
     assert [n.kind for n in trace.network.nodes if isinstance(n, Operation)] == kinds
     if onnxruntime_is_exact():
         assert all(row.largest_difference == 0 for row in compare_with_captured(trace))
+
+
+@pytest.mark.skipif(not onnxruntime_is_exact(), reason="this CPU's onnxruntime may saturate to 16 bits")
+def test_the_network_computed_from_its_inputs_alone_is_what_was_captured(tmp_path: Path) -> None:
+    trace = traced(tmp_path, inputs=2)
+    computed = network_outputs(trace)
+    for name, tensor in trace.tensors.items():
+        np.testing.assert_array_equal(computed[name], tensor, err_msg=name)
