@@ -5,7 +5,6 @@ from pathlib import Path
 import typer
 
 from accelsim.cli.app import JSON, app, guarded, show
-from accelsim.errors import InputError
 
 hardware_app = typer.Typer(help="Shipped chips, and files of your own.", no_args_is_help=True)
 trace_app = typer.Typer(help="Compressed layer traces.", no_args_is_help=True)
@@ -114,54 +113,4 @@ def trace_info(path: Path = typer.Argument(help=".safetensors or .npz"), as_json
     for key, value in trace.network.provenance.items():
         print(f"{key}: {value}")
     for text in trace.network.not_modelled:
-        print(f"not modelled: {text}")
-
-
-@app.command("import")
-@guarded
-def import_model(
-    model: Path = typer.Argument(help="an ONNX model, or a SCALE-Sim topology (.csv)"),
-    inputs: Path | None = typer.Option(None, "--inputs", help=".npy of the model's float inputs, [N, ...]"),
-    calibration: Path | None = typer.Option(
-        None, "--calibration", help=".npy, as --inputs; default: the inputs"
-    ),
-    out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
-    batch: int | None = typer.Option(
-        None, "--batch", min=1, help="fixes a dynamic first dimension (1: one image each)"
-    ),
-    weight_density: float = typer.Option(1.0, "--weight-density", help="of a topology's synthetic tensors"),
-    activation_density: float = typer.Option(1.0, "--activation-density", help="the same for activations"),
-    seed: int = typer.Option(0, "--seed", help="of a topology's synthetic tensors"),
-    as_json: bool = JSON,
-) -> None:
-    """Quantise an ONNX model and capture every activation on real inputs; or draw a topology's tensors."""
-    from accelsim.trace import write
-
-    if model.suffix == ".csv":
-        from accelsim.frontend.topology import read_topology
-        from accelsim.zoo import shape_network_of, synthetic_trace
-
-        layers = read_topology(model)
-        network = shape_network_of(
-            model.stem, layers, weight_density, activation_density, f"topology {model.name}"
-        )
-        trace = synthetic_trace(network, seed)
-    else:
-        from accelsim.cli.runs import read_batches
-        from accelsim.frontend.onnx import import_onnx
-
-        if inputs is None:
-            raise InputError("--inputs is needed: activations are captured on real inputs")
-        batches = read_batches(inputs)
-        calibrated = batches if calibration is None else read_batches(calibration)
-        trace = import_onnx(model, batches, calibrated, batch=batch)
-    write(trace, out)
-    not_modelled = trace.network.not_modelled
-    if as_json:
-        show({"trace": str(out), "layers": len(trace.layers), "not_modelled": not_modelled})
-        return
-    print(f"{out}: {len(trace.layers)} layers on the array")
-    for key, value in trace.network.provenance.items():
-        print(f"{key}: {value}")
-    for text in not_modelled:
         print(f"not modelled: {text}")

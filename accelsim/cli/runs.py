@@ -19,35 +19,22 @@ CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
 
 def open_trace(path: Path) -> "NetworkTrace":
-    """A trace from its file; `.npz` is the door for people without ONNX."""
-    from accelsim.trace import from_npz, read
+    """A trace from its file; `.npz` and folders of `.npy` are the doors for people without ONNX."""
+    from accelsim.trace import from_folder, from_npz, read
 
     if not path.exists():
         raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        return from_folder(path)
     return from_npz(path) if path.suffix == ".npz" else read(path)
-
-
-def read_batches(path: Path) -> list[Any]:
-    """Float inputs [N, ...] of a `.npy` file, one array per input."""
-    import numpy as np
-
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise InputError(f"{path}: not a .npy file of numbers: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{path}: an archive, not a .npy file of one array")
-    if array.dtype.kind not in "biuf" or array.ndim < 2 or not len(array):
-        raise InputError(f"{path}: must be numbers [N, ...], not {array.dtype} of shape {array.shape}")
-    return [array[i : i + 1].astype(np.float32) for i in range(len(array))]
 
 
 @app.command("run")
 @guarded
 def run(
-    traces: list[Path] = typer.Argument(None, help="traces (.safetensors, .npz); none: the shipped example"),
+    traces: list[Path] = typer.Argument(
+        None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example"
+    ),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = typer.Option(
         [], "--set", metavar="KEY=VALUE", help="override a key of every chip"

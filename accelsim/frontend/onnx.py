@@ -1,15 +1,15 @@
 """ONNX models in: quantised and calibrated by onnxruntime, every activation captured on real inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from accelsim.errors import InputError
 from accelsim.frontend.graph import GraphReader
 from accelsim.frontend.quantise import (
-    Floats,
+    Sample,
     captured,
-    fix_batch,
+    fix_sizes,
     fused,
     load,
     onnxruntime_is_exact,
@@ -21,11 +21,12 @@ from accelsim.trace import NetworkTrace
 
 def import_onnx(
     path: str | Path,
-    inputs: Sequence[Floats],
-    calibration: Sequence[Floats],
+    inputs: Sequence[Sample],
+    calibration: Sequence[Sample],
     *,
     name: str | None = None,
     batch: int | None = None,
+    sizes: Mapping[str, int] | None = None,
     provenance: dict[str, str] | None = None,
 ) -> NetworkTrace:
     """A network's trace on real inputs.
@@ -33,9 +34,11 @@ def import_onnx(
     Parameters
     ----------
     path : a float model, or one already quantised, as QOperator or as QDQ pairs
-    inputs : float32 arrays of the model's input shape; each becomes one input of the trace
-    calibration : float32 arrays, as `inputs`; min and max of every tensor over them set the scales
+    inputs : arrays of the model's input shape, or dicts of one array per input by name; each becomes one
+        input of the trace
+    calibration : as `inputs`; min and max of every tensor over them set the scales
     batch : fixes a dynamic first dimension (1 for one image per array)
+    sizes : fix other dynamic dimensions by their name in the model
     provenance : told with every result, beside what is added here
 
     Raises
@@ -54,18 +57,20 @@ def import_onnx(
         name=name or source.stem,
         label=str(source),
         batch=batch,
+        sizes=sizes,
         provenance=provenance,
     )
 
 
 def import_model(
     model: Any,
-    inputs: Sequence[Floats],
-    calibration: Sequence[Floats],
+    inputs: Sequence[Sample],
+    calibration: Sequence[Sample],
     *,
     name: str,
     label: str,
     batch: int | None = None,
+    sizes: Mapping[str, int] | None = None,
     provenance: dict[str, str] | None = None,
 ) -> NetworkTrace:
     """As `import_onnx`, of a model in memory; `label` is what errors call it."""
@@ -74,7 +79,7 @@ def import_model(
 
     if not inputs or not calibration:
         raise InputError(f"{label}: needs at least one input and one to calibrate with")
-    fix_batch(model, batch, label)
+    fix_sizes(model, batch, sizes or {}, label)
     kinds = {node.op_type for node in model.graph.node}
     if "QuantizeLinear" in kinds and not any(kind.startswith("QLinear") for kind in kinds):
         model, how = fused(model, label), "as the model came, its QDQ pairs fused by"

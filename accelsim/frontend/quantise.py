@@ -4,7 +4,7 @@ import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from accelsim.errors import ImportedModelError, InputError
 from accelsim.frontend.rewrite import rewritten, stays_float
 
 Floats = npt.NDArray[np.float32]
+# One input of a model: its one tensor, or all of them by name.
+Sample = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]]
 _OPSET = 13  # integer MaxPool needs 12, per-channel quantisation 13
 # Layers, what moves, and what the datapath computes; the rest stays in float, between 8-bit tensors.
 _QUANTISED = [
@@ -58,32 +60,37 @@ def load(path: Path) -> Any:
     return model
 
 
-def fix_batch(model: Any, batch: int | None, label: str) -> None:
-    """Make every input's shape static.
+def fix_sizes(model: Any, batch: int | None, sizes: Mapping[str, int], label: str) -> None:
+    """Make every input's shape static: the first dimension by `batch`, any by its name in `sizes`.
 
     Raises
     ------
     ImportedModelError
-        If a dimension is dynamic: the first one may be fixed by `batch`, others never.
+        If a dimension stays dynamic, or `sizes` names none of them.
     """
     constants = {value.name for value in model.graph.initializer}
+    unknown = set(sizes)
     for value in model.graph.input:
         if value.name in constants:
             continue
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             if dim.dim_value > 0:
                 continue
-            if axis == 0 and batch is not None:
-                dim.dim_value = batch
-                continue
             name = dim.dim_param or "?"
-            hint = "; fix it with batch=1 (--batch 1)" if axis == 0 else ""
-            raise ImportedModelError(
-                f"{label}: input {value.name!r} has a dynamic dimension {axis} ({name}){hint}"
-            )
+            if name in sizes:
+                dim.dim_value = sizes[name]
+                unknown.discard(name)
+            elif axis == 0 and batch is not None:
+                dim.dim_value = batch
+            else:
+                hint = "batch=1 (--batch 1)" if axis == 0 else f"sizes={{{name!r}: 128}} (--size {name}=128)"
+                where = f"input {value.name!r} has a dynamic dimension {axis} ({name})"
+                raise ImportedModelError(f"{label}: {where}; fix it with {hint}")
+    if unknown:
+        raise ImportedModelError(f"{label}: no dynamic dimension is named {', '.join(sorted(unknown))}")
 
 
-def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
+def quantised(model: Any, calibration: Sequence[Sample], label: str) -> Any:
     """The model in QOperator form: uint8 activations, int8 weights per output channel, min-max calibration.
 
     Batch-norms are folded first, so that residual blocks are convolutions and additions alone.
@@ -92,18 +99,17 @@ def quantised(model: Any, calibration: Sequence[Floats], label: str) -> Any:
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    name = _only_input(model, label)
+    feeds = [fed(model, sample, label) for sample in calibration]
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         """Feeds the calibration inputs one by one."""
 
         def __init__(self) -> None:
-            self.left = iter(calibration)
+            self.left = iter(feeds)
 
-        def get_next(self) -> dict[str, Floats] | None:
+        def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
             """The next input, or None at the end."""
-            image = next(self.left, None)
-            return None if image is None else {name: image}
+            return next(self.left, None)
 
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, prepared, target = (str(Path(folder) / f"{part}.onnx") for part in ("in", "pre", "out"))
@@ -155,7 +161,7 @@ def fused(model: Any, label: str) -> Any:
         return onnx.load(str(target))
 
 
-def captured(model: Any, inputs: Sequence[Floats], label: str) -> dict[str, npt.NDArray[Any]]:
+def captured(model: Any, inputs: Sequence[Sample], label: str) -> dict[str, npt.NDArray[Any]]:
     """Every tensor of a quantised model, over all inputs: arrays [N, ...] by name.
 
     Graph optimisations are off: they would fuse away tensors, and change the integers of others.
@@ -178,8 +184,9 @@ def captured(model: Any, inputs: Sequence[Floats], label: str) -> dict[str, npt.
         session = onnxruntime.InferenceSession(
             probed.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        name = _only_input(model, label)
-        runs = [session.run(None, {name: image}) for image in inputs]
+        runs = [session.run(None, fed(model, sample, label)) for sample in inputs]
+    except ImportedModelError:
+        raise
     except Exception as error:  # as above
         raise ImportedModelError(
             f"{label}: onnxruntime cannot run it: {str(error).splitlines()[0]}"
@@ -190,12 +197,30 @@ def captured(model: Any, inputs: Sequence[Floats], label: str) -> dict[str, npt.
     }
 
 
-def _only_input(model: Any, label: str) -> str:
+def fed(model: Any, sample: Sample, label: str) -> dict[str, npt.NDArray[Any]]:
+    """A sample as a model's inputs by name, in the types that the model states.
+
+    Raises
+    ------
+    ImportedModelError
+        If it does not name exactly the model's inputs.
+    """
+    import onnx
+
     constants = {value.name for value in model.graph.initializer}
-    names = [value.name for value in model.graph.input if value.name not in constants]
-    if len(names) != 1:
-        raise ImportedModelError(f"{label}: one input is supported, not {len(names)} ({', '.join(names)})")
-    return str(names[0])
+    types = {v.name: v.type.tensor_type.elem_type for v in model.graph.input if v.name not in constants}
+    if not isinstance(sample, Mapping):
+        if len(types) != 1:
+            raise ImportedModelError(
+                f"{label}: has {len(types)} inputs ({', '.join(types)}): give each by its name"
+            )
+        sample = {next(iter(types)): sample}
+    if sample.keys() != types.keys():
+        raise ImportedModelError(f"{label}: inputs are {', '.join(types)}, not {', '.join(sample)}")
+    return {
+        name: np.ascontiguousarray(array, onnx.helper.tensor_dtype_to_np_dtype(types[name]))
+        for name, array in sample.items()
+    }
 
 
 @contextlib.contextmanager

@@ -4,22 +4,22 @@ A float model is quantised as a float ONNX model is. An int8 or uint8 model keep
 points: each of its tensors becomes a QuantizeLinear and DequantizeLinear pair around a float operator.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from accelsim.frontend.onnx import import_model
-from accelsim.frontend.quantise import Floats, require_onnx
+from accelsim.frontend.quantise import Sample, require_onnx
 from accelsim.frontend.tflite_builder import NCHW
-from accelsim.frontend.tflite_file import read_tflite
+from accelsim.frontend.tflite_file import Array, read_tflite
 from accelsim.frontend.tflite_operators import translate
 from accelsim.trace import NetworkTrace
 
 
 def import_tflite(
     path: str | Path,
-    inputs: Sequence[Floats],
-    calibration: Sequence[Floats],
+    inputs: Sequence[Sample],
+    calibration: Sequence[Sample],
     *,
     name: str | None = None,
     provenance: dict[str, str] | None = None,
@@ -29,8 +29,8 @@ def import_tflite(
     Parameters
     ----------
     path : a model in float32, with float16 weights, in int8 or uint8, with dense or sparse weights
-    inputs : float32 arrays of the shape of the model's input (images N,H,W,C); each becomes one input
-        of the trace
+    inputs : arrays of the shape of the model's input (images N,H,W,C), or dicts of one per input by name;
+        each becomes one input of the trace
     calibration : as `inputs`; sets the scales of a float model, and is not used for a quantised one
     provenance : told with every result, beside what is added here
 
@@ -55,5 +55,11 @@ def import_tflite(
     return NetworkTrace(network, trace.parameters, trace.tensors)
 
 
-def _channel_second(array: Floats) -> Floats:
+def _channel_second(sample: Sample) -> Sample:
+    if isinstance(sample, Mapping):
+        return {name: _turned(array) for name, array in sample.items()}
+    return _turned(sample)
+
+
+def _turned(array: Array) -> Array:
     return array.transpose(NCHW).copy() if array.ndim == 4 else array

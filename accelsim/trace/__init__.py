@@ -1,7 +1,8 @@
 """Compressed layer traces: a network's real int8 tensors, in memory and in files."""
 
-from accelsim.trace.describe import describe
+from accelsim.trace.describe import describe, places
 from accelsim.trace.file import read, write
+from accelsim.trace.folder import from_folder
 from accelsim.trace.graph import node_name
 from accelsim.trace.layer import LayerTrace, from_arrays
 from accelsim.trace.network import (
@@ -18,9 +19,11 @@ __all__ = [
     "NetworkTrace",
     "describe",
     "from_arrays",
+    "from_folder",
     "from_layers",
     "from_npz",
     "node_name",
+    "places",
     "read",
     "replace_parameters",
     "write",

@@ -1,11 +1,11 @@
-"""What a trace holds, one row per layer."""
+"""What a trace holds: a row per layer, and where each part of the network runs."""
 
 from typing import Any
 
 import numpy as np
 
 from accelsim.formats import bitmask
-from accelsim.network import LayerNode
+from accelsim.network import LayerNode, Network
 from accelsim.trace.network import NetworkTrace
 
 
@@ -40,3 +40,22 @@ def describe(trace: NetworkTrace) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def places(network: Network) -> dict[str, list[str]]:
+    """Where the parts of a network run: names with their kind, in order.
+
+    Returns
+    -------
+    `array`: layers of MACs; `postprocessor`: operations that the datapath computes; `timed only`: functions,
+    whose values are captured ones; `not modelled`: what the source does besides
+    """
+    found: dict[str, list[str]] = {"array": [], "postprocessor": [], "timed only": []}
+    for node in network.nodes:
+        if isinstance(node, LayerNode):
+            found["array"].append(f"{node.layer.kind} {node.layer.name!r}")
+        elif node.kind == "function":
+            found["timed only"].append(f"{node.function} {node.name!r}")
+        else:
+            found["postprocessor"].append(f"{node.kind} {node.name!r}")
+    return found | {"not modelled": list(network.not_modelled)}

@@ -6,6 +6,7 @@ One layer: arrays `weights`, `activations` and any of the options below. Several
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ _NUMBERS = {
     "output_scale": _REAL,
     "relu": ("b", 0, "true or false"),
 }
-_KNOWN = (*_NEEDED, *_NUMBERS, *_ARRAYS)
+KNOWN = (*_NEEDED, *_NUMBERS, *_ARRAYS)
 # What numpy and zipfile raise for a file that is none of theirs, or a damaged one.
 _DAMAGE = (ValueError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 
@@ -59,11 +60,22 @@ def from_npz(path: str | Path) -> NetworkTrace:
                 given = {name: arrays[name] for name in arrays.files}
     except _DAMAGE as error:
         raise TraceError(f"{file}: not a .npz file of plain arrays: {error}") from error
+    return from_named_arrays(file, given)
+
+
+def from_named_arrays(file: Path, given: Mapping[str, Any]) -> NetworkTrace:
+    """A trace from arrays `weights`, or `layername/weights`, ...; `file` names it in errors.
+
+    Raises
+    ------
+    TraceError
+        If there are none, or a layer's arrays are unknown, missing or do not fit.
+    """
     layers: dict[str, dict[str, Any]] = {}
     for name, array in given.items():
         layer, _, key = name.rpartition("/")
-        if key not in _KNOWN:
-            raise TraceError(f"{file}: unknown array {name!r}; known: {', '.join(_KNOWN)}")
+        if key not in KNOWN:
+            raise TraceError(f"{file}: unknown array {name!r}; known: {', '.join(KNOWN)}")
         if not isinstance(array, np.ndarray):
             raise TraceError(f"{file}: {name!r} is no array")
         layers.setdefault(layer or file.stem, {})[key] = array

@@ -28,9 +28,10 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "axis value": (["sweep", "net.npz", "--over", "pe_array.rows=4,x"], ["pe_array.rows must be an integer, not 'x'"]),
     "model": (["import", "none.onnx", "--inputs", "i.npy", "--out", "o.safetensors"], ["none.onnx: no such file"]),
     "no inputs": (["import", "none.onnx", "--out", "o.safetensors"], ["--inputs is needed"]),
+    "size": (["import", "none.onnx", "--inputs", "none.npy", "--size", "length", "--out", "o.safetensors"], ["none.npy: no such file"]),
     "topology": (["import", "bad.csv", "--out", "o.safetensors"], ["bad.csv:2: 2 columns; a convolution has 8"]),
     "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
-    "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: resnet50-thin"]),
+    "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: ", "resnet50-thin"]),
     "no density": (["prune", "net.npz", "--out", "p.safetensors"], ["prune needs either --density or --schedule"]),
     "density": (["prune", "net.npz", "--density", "2", "--out", "p.safetensors"], ["density must be within 0..1, not 2.0"]),
     "structure": (["prune", "net.npz", "--density", "0.5", "--structure", "row", "--out", "p.safetensors"], ["structure must be one of", "'row'"]),
@@ -83,8 +84,8 @@ def test_damaged_and_foreign_traces_are_told_by_every_command(run: Run, npz: Pat
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("empty.npy", "empty.npy: not a .npy file of numbers"),
-        ("archive.npz", "archive.npz: an archive, not a .npy file of one array"),
+        ("empty.npy", "empty.npy: not a .npy or .npz file of numbers"),
+        ("archive.npz", "archive.npz: every array must have the same N"),
         ("text.npy", "text.npy: must be numbers [N, ...], not <U1 of shape (2, 2)"),
         ("one.npy", "one.npy: must be numbers [N, ...], not float64 of shape ()"),
         ("none.npy", "none.npy: must be numbers [N, ...], not float32 of shape (0, 3)"),
@@ -94,7 +95,7 @@ def test_inputs_that_are_no_array_of_numbers_are_told(
     name: str, words: str, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.npy").write_bytes(b"")
-    np.savez(tmp_path / "archive.npz", a=np.zeros((1, 3)))
+    np.savez(tmp_path / "archive.npz", a=np.zeros((1, 3)), b=np.zeros((2, 3)))
     np.save(tmp_path / "text.npy", np.array([["a", "b"], ["c", "d"]]))
     np.save(tmp_path / "one.npy", 1.0)
     np.save(tmp_path / "none.npy", np.zeros((0, 3), np.float32))
