@@ -1,18 +1,28 @@
 """A trace of layers without a graph between them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from accelsim.network import LayerNode, Network, TensorInfo
+from accelsim.trace.graph import node_inputs
 from accelsim.trace.layer import LayerTrace, Tensor
 from accelsim.trace.network import LayerParameters, NetworkTrace
 
 
 def from_layers(
-    name: str, layers: Sequence[LayerTrace], *, provenance: Mapping[str, str] | None = None
+    name: str,
+    layers: Sequence[LayerTrace],
+    *,
+    provenance: Mapping[str, str] | None = None,
+    shared: Mapping[str, str] | None = None,
 ) -> NetworkTrace:
     """Layers without a graph between them: each has an input and an output tensor of its own.
+
+    Parameters
+    ----------
+    shared : layers whose weights are those of another, by name: the time steps of a recurrent layer
 
     Raises
     ------
@@ -25,8 +35,15 @@ def from_layers(
     parameters: dict[str, LayerParameters] = {}
     for trace in layers:
         layer = trace.layer
+        product = layer.kind == "matrix_product"
+        giver = (shared or {}).get(layer.name)
         node = LayerNode(
-            layer=layer, input=f"{layer.name}.input", output=f"{layer.name}.output", relu=trace.relu
+            layer=layer,
+            input=f"{layer.name}.input",
+            output=f"{layer.name}.output",
+            relu=trace.relu,
+            parameters_of=giver,
+            second=f"{layer.name}.second" if product else None,
         )
         read, written = _infos(node, trace)
         nodes.append(node)
@@ -34,6 +51,11 @@ def from_layers(
         tensors[read.name] = trace.activations
         if trace.outputs is not None:
             tensors[written.name] = trace.outputs
+        if product:
+            second, tensor = _second(trace)
+            infos[second.name], tensors[second.name] = second, tensor
+        if product or giver:
+            continue
         parameters[layer.name] = LayerParameters(
             weights=trace.weights,
             weight_zero_points=trace.weight_zero_points,
@@ -44,11 +66,27 @@ def from_layers(
         name=name,
         tensors=infos,
         nodes=tuple(nodes),
-        inputs=tuple(node.input for node in nodes),
+        inputs=tuple(t for node in nodes for t in node_inputs(node)),
         outputs=tuple(node.output for node in nodes),
         provenance=dict(provenance or {}),
     )
     return NetworkTrace(network, parameters, tensors)
+
+
+def _second(trace: LayerTrace) -> tuple[TensorInfo, Tensor]:
+    """Weights heads*L,1,1,D as the tensor 1,L,1,heads*D whose place they take."""
+    layer = trace.layer
+    rows, depth = layer.group_filters, layer.group_channels
+    matrix = trace.weights.reshape(layer.groups, rows, depth).transpose(1, 0, 2)
+    tensor: Any = np.ascontiguousarray(matrix.reshape(1, rows, 1, layer.groups * depth))
+    info = TensorInfo(
+        name=f"{layer.name}.second",
+        shape=(1, rows, 1, layer.groups * depth),
+        dtype="int8" if tensor.dtype == np.int8 else "uint8",
+        scale=float(trace.weight_scales[0]),
+        zero_point=int(trace.weight_zero_points[0]),
+    )
+    return info, tensor
 
 
 def _infos(node: LayerNode, trace: LayerTrace) -> tuple[TensorInfo, TensorInfo]:

@@ -31,7 +31,8 @@ def network_input(photograph: Photograph, how: Preprocessing) -> Floats:
             f"{photograph.package}/{photograph.file}: {error}: pip install 'accelsim[onnx,images]'"
         ) from error
     image = Image.open(BytesIO(data)).convert("RGB")
-    image = _letterboxed(image, how.crop_pixels) if how.fit == "letterbox" else _cropped(image, how)
+    fit = {"crop": _cropped, "square": _squared, "letterbox": _letterboxed}
+    image = fit[how.fit](image, how)
     if how.jpeg:
         buffer = BytesIO()
         image.save(buffer, format="JPEG")
@@ -50,9 +51,19 @@ def _cropped(image: Any, how: Preprocessing) -> Any:
     return image.crop((margin, margin, margin + how.crop_pixels, margin + how.crop_pixels))
 
 
-def _letterboxed(image: Any, side: int) -> Any:
+def _squared(image: Any, how: Preprocessing) -> Any:
     from PIL import Image
 
+    size = int(how.crop_pixels / how.resize_pixels * min(image.size))
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    square = image.crop((left, top, left + size, top + size))
+    return square.resize((how.crop_pixels, how.crop_pixels), Image.Resampling.BICUBIC)
+
+
+def _letterboxed(image: Any, how: Preprocessing) -> Any:
+    from PIL import Image
+
+    side = how.crop_pixels
     scale = side / max(image.size)
     width, height = (max(round(n * scale), 1) for n in image.size)
     fitted = image.resize((width, height), Image.Resampling.BILINEAR)

@@ -13,6 +13,7 @@ from accelsim.frontend.tflite_file import read_tflite
 from accelsim.frontend.tflite_operators import translate
 from accelsim.trace import NetworkTrace
 from accelsim.trace.layer import Tensor
+from accelsim.zoo.efficientnet import efficientnet_model
 from accelsim.zoo.packages import fetch
 from accelsim.zoo.photograph import network_input
 from accelsim.zoo.recipe_file import Answer, Floats, Recipe, recipe
@@ -62,6 +63,8 @@ def float_model(name: str) -> tuple[Any, list[str]]:
     left_out: list[str] = []
     if wanted.format == "tflite":
         model, left_out = translate(read_tflite(path))
+    elif wanted.format == "torch":
+        model = efficientnet_model({"model": path})
     else:
         model = load(path)
     if wanted.answer.bound is not None:

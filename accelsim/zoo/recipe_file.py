@@ -24,11 +24,12 @@ class Photograph(BaseModel, frozen=True, extra="forbid"):
 class Preprocessing(BaseModel, frozen=True, extra="forbid"):
     """How an image becomes the model's input.
 
-    `crop`: both sides to `resize_pixels`, then the centre; `letterbox`: the longer side to `crop_pixels`,
-    the rest black. Values are ``(pixel - mean) / divisor`` per channel, in the order of `channels`.
+    `crop`: both sides to `resize_pixels`, then the centre; `square`: the central square of
+    crop / resize of the shorter side, to `crop_pixels`; `letterbox`: the longer side to `crop_pixels`, the
+    rest black. Values are ``(pixel - mean) / divisor`` per channel, in the order of `channels`.
     """
 
-    fit: Literal["crop", "letterbox"] = "crop"
+    fit: Literal["crop", "square", "letterbox"] = "crop"
     resize_pixels: int
     crop_pixels: int
     jpeg: bool = False

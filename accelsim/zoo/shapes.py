@@ -9,21 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import prod
+from typing import get_args
 
 from accelsim.errors import InputError
-from accelsim.network import Layer
+from accelsim.network import Layer, LayerKind
 from accelsim.zoo.workloads import workloads_folder
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeLayer:
-    """A layer's geometry, its densities (shares of elements that are no zeros) and where they are from."""
+    """A layer's geometry, its densities (shares of elements that are no zeros) and where they are from.
+
+    A recurrent layer runs `steps` times, with the same weights and new activations. A product of two
+    activations has no weights: its weight density is that of the second one.
+    """
 
     layer: Layer
     weight_density_fraction: float
     activation_density_fraction: float
     weight_source: str
     activation_source: str
+    steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def shape_network_of(
 ) -> ShapeNetwork:
     """A network of a user's own layers, all with these densities."""
     rows = tuple(ShapeLayer(layer, weight_density, activation_density, "given", "given") for layer in layers)
-    weights = sum(prod(layer.weight_shape) for layer in layers)
+    weights = sum(prod(layer.weight_shape) for layer in layers if layer.kind != "matrix_product")
     return ShapeNetwork(name, source, rows, weights, sum(layer.dense_macs for layer in layers), source)
 
 
@@ -91,12 +97,12 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 def _layer(row: dict[str, str]) -> ShapeLayer:
-    connected = row["kind"] == "fully_connected"
+    kinds = {kind: kind for kind in get_args(LayerKind)}
     stride, padding = int(row["stride"]), int(row["padding"])
     return ShapeLayer(
         layer=Layer(
             name=row["layer"],
-            kind="fully_connected" if connected else "convolution",
+            kind=kinds[row["kind"]],
             kernel=(int(row["kernel_height"]), int(row["kernel_width"])),
             stride=(stride, stride),
             padding=(padding, padding, padding, padding),
@@ -110,4 +116,5 @@ def _layer(row: dict[str, str]) -> ShapeLayer:
         activation_density_fraction=float(row["activation_density_fraction"]),
         weight_source=row["weight_source"],
         activation_source=row["activation_source"],
+        steps=int(row["steps"]),
     )

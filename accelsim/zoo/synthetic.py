@@ -7,6 +7,7 @@ are then zero independently. `correlated=False` gives every channel the layer's 
 """
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from accelsim.errors import InputError
 from accelsim.network import Layer
 from accelsim.trace import LayerTrace, NetworkTrace, from_layers
+from accelsim.trace.layer import Tensor
 from accelsim.zoo.shapes import ShapeNetwork
 
 # alpha + beta of the beta distribution, from the spread over channels in resnet50-thin on a photograph:
@@ -42,12 +44,19 @@ def synthetic_trace(
         If a density is not within 0..1.
     """
     traces = []
+    shared: dict[str, str] = {}
     for row in network.layers:
         densities = (
             row.weight_density_fraction if weight_density is None else weight_density,
             row.activation_density_fraction if activation_density is None else activation_density,
         )
-        traces.append(synthetic_layer(row.layer, *densities, seed, correlated=correlated))
+        first = synthetic_layer(row.layer, *densities, seed, correlated=correlated)
+        traces.append(first)
+        for step in range(1, row.steps):
+            layer = replace(row.layer, name=f"{row.layer.name}{step}")
+            activations = synthetic_layer(layer, *densities, seed, correlated=correlated).activations
+            traces.append(replace(first, layer=layer, activations=activations))
+            shared[layer.name] = row.layer.name
     kind = "channel-correlated" if correlated else "independent"
     given = weight_density is None and activation_density is None
     provenance = {
@@ -55,7 +64,7 @@ def synthetic_trace(
         "shapes": network.shapes_source,
         "densities": "; ".join(network.density_sources) if given else "given by the user",
     }
-    return from_layers(network.name, traces, provenance=provenance)
+    return from_layers(network.name, traces, provenance=provenance, shared=shared)
 
 
 def synthetic_layer(
@@ -77,14 +86,30 @@ def synthetic_layer(
         if not 0 <= density <= 1:
             raise InputError(f"{layer.name}: {what} density must be within 0..1, not {density}")
     generator = np.random.default_rng([seed, zlib.crc32(layer.name.encode())])
-    spread = (WEIGHT_CONCENTRATION, ACTIVATION_CONCENTRATION) if correlated else (np.inf, np.inf)
+    if layer.kind == "matrix_product":
+        second = generator.integers(1, 256, layer.weight_shape, np.uint8)
+        second *= generator.random(layer.weight_shape, np.float32) < weight_density
+        return _layer(layer, second, _activations(generator, layer, activation_density, correlated))
     weights = generator.integers(1, 128, layer.weight_shape, np.int8)
     weights *= generator.choice(np.array([-1, 1], np.int8), layer.weight_shape)
-    of_filter = _densities(generator, weight_density, layer.filters, spread[0])
+    of_filter = _densities(
+        generator, weight_density, layer.filters, WEIGHT_CONCENTRATION if correlated else np.inf
+    )
     weights *= generator.random(layer.weight_shape, np.float32) < of_filter[:, None, None, None]
+    return _layer(layer, weights, _activations(generator, layer, activation_density, correlated))
+
+
+def _activations(
+    generator: np.random.Generator, layer: Layer, density: float, correlated: bool
+) -> npt.NDArray[np.uint8]:
     activations = generator.integers(1, 256, layer.activation_shape, np.uint8)
-    of_channel = _densities(generator, activation_density, layer.channels, spread[1])
+    concentration = ACTIVATION_CONCENTRATION if correlated else np.inf
+    of_channel = _densities(generator, density, layer.channels, concentration)
     activations *= generator.random(layer.activation_shape, np.float32) < of_channel
+    return activations
+
+
+def _layer(layer: Layer, weights: Tensor, activations: Tensor) -> LayerTrace:
     return LayerTrace(
         layer=layer,
         weights=weights,

@@ -70,6 +70,17 @@ def test_a_letterboxed_photograph_keeps_its_shape_between_black_bars(
     )
 
 
+def test_a_square_is_cut_from_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[1:15, 9:23] = 200  # 14 of the shorter side's 16 pixels, centred
+    Image.fromarray(pixels).save(tmp_path / "p.png")
+    monkeypatch.setattr(photograph, "files", lambda package: tmp_path)
+    how = zoo.Preprocessing(fit="square", resize_pixels=256, crop_pixels=224, mean=(0.0,) * 3, source="")
+    image = zoo.network_input(zoo.Photograph(package="p", file="p.png", credit=""), how)
+    assert image.shape == (1, 224, 224, 3)
+    assert (image == 200).all()
+
+
 @pytest.mark.small
 def test_an_answer_is_the_bounded_largest_value_or_its_place() -> None:
     def answer(**given: Any) -> zoo.Answer:
