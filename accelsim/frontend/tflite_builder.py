@@ -27,7 +27,7 @@ class Builder:
         self.constants: dict[int, Array] = {
             i: t.constant for i, t in enumerate(graph.tensors) if t.constant is not None
         }
-        self.names = _unique_names(graph.tensors)
+        self.names = unique_names(graph.tensors)
         # Tensors that were an H,W,C map and are kept flattened channel first.
         self.flattened: dict[int, tuple[int, int, int]] = {}
         self.readers: dict[int, list[TfliteOperator]] = {}
@@ -162,7 +162,7 @@ class Builder:
         self.node("DequantizeLinear", [f"{name}/q", *parts], name, f"{name}/dequantize")
 
 
-def _unique_names(tensors: Sequence[TfliteTensor]) -> list[str]:
+def unique_names(tensors: Sequence[TfliteTensor]) -> list[str]:
     """The first of the names that a converter joined by semicolons, numbered where it is not the only one."""
     names: list[str] = []
     taken: set[str] = set()

@@ -3,13 +3,14 @@
 from accelsim.zoo.packages import cache_folder, fetch
 from accelsim.zoo.photograph import network_input
 from accelsim.zoo.real import answers_of, build, float_answers, float_model
-from accelsim.zoo.recipe_file import Answer, Photograph, Preprocessing, Recipe, recipe, recipes
+from accelsim.zoo.recipe_file import Answer, Measured, Photograph, Preprocessing, Recipe, recipe, recipes
 from accelsim.zoo.shapes import ShapeNetwork, shape_network, shape_network_of, shape_networks
 from accelsim.zoo.synthetic import synthetic_layer, synthetic_trace
 from accelsim.zoo.workloads import workloads_folder
 
 __all__ = [
     "Answer",
+    "Measured",
     "Photograph",
     "Preprocessing",
     "Recipe",

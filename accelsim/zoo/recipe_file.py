@@ -70,6 +70,16 @@ class Answer(BaseModel, frozen=True, extra="forbid"):
         return float(values.max() if self.index is None else values[self.index])
 
 
+class Measured(BaseModel, frozen=True, extra="forbid"):
+    """What a build holds, so that it can be listed unfetched; densities are means by MACs."""
+
+    layers: int
+    macs: int
+    weights: int
+    weight_density_fraction: float
+    activation_density_fraction: float
+
+
 class Recipe(BaseModel, frozen=True, extra="forbid"):
     """A file of `workloads/`."""
 
@@ -90,6 +100,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     code_licence: str
     weights_licence: str
     weights_licence_file: str | None = None  # in `workloads/`, where the wheel does not carry it
+    measured: Measured
     preprocessing: Preprocessing
     answer: Answer
     photographs: tuple[Photograph, ...]

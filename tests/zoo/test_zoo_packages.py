@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accelsim import zoo
@@ -154,3 +155,27 @@ def test_data_files_are_found_beside_a_checkout_and_inside_an_installed_package(
         told.append(names)
     assert told[0] == told[1]
     assert NAME in told[0]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "pose-detection", "resnet50-thin"])
+def test_what_a_recipe_states_is_what_its_build_holds(name: str) -> None:
+    trace = zoo.build(name)
+    layers = [trace.layer(layer) for layer in trace.layers]
+    macs = [layer.layer.dense_macs for layer in layers]
+    stated = zoo.recipe(name).measured
+    assert (stated.layers, stated.macs) == (len(layers), sum(macs))
+    assert stated.weights == sum(layer.weights.size for layer in layers)
+    dense = [
+        (
+            float(np.mean(x.weights != x.weight_zero_points[:, None, None, None])),
+            float(np.mean(x.activations != x.activation_zero_point)),
+        )
+        for x in layers
+    ]
+    weights, activations = np.average(dense, axis=0, weights=macs)
+    # Another version of onnxruntime may round scales and elements otherwise.
+    assert stated.weight_density_fraction == pytest.approx(weights, abs=0.01)
+    assert stated.activation_density_fraction == pytest.approx(activations, abs=0.01)
+    said, meant = zoo.answers_of(trace, trace.tensors), zoo.float_answers(name)
+    assert said == pytest.approx(meant, abs=0.25)
