@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook bench wheel-test clean
+.PHONY: run test install lint unit network notebook bench train wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -41,6 +41,11 @@ notebook: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Minutes; rewrites workloads/digits*: docs/digits.md.
+train: install
+	@$(STEP) "install jax" $(INSTALL) --no-build-isolation -e ".[onnx,images,train]"
+	@$(STEP) train $(BIN)/python tools/train_digits.py
 
 wheel-test: install
 	$(BIN)/python tools/wheel_test.py
