@@ -147,7 +147,7 @@ def _layer(
     dataflow = DATAFLOWS[chip.dataflow]
     prepared = dataflow.prepare(trace, array.chunk_elements)
     nonzero, drawn = _nonzero_outputs(trace, seed)
-    sizes = encoded_sizes(trace, chip, nonzero, 8 if plan is None or plan.tile_k % 8 == 0 else 1)
+    sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
     chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
     boxes, traffic = checked(chosen, layer, chip, sizes)
     counters = dataflow.tile_counters(prepared, boxes, chip)

@@ -62,7 +62,7 @@ TRAFFIC = (
     "weight_fetch_bytes",
     "activation_fetch_bytes",
     "partial_sum_fetch_bytes",
-    "metadata_fetch_bytes",  # of the fetches above: masks and pointers
+    "metadata_fetch_bytes",  # of the fetches above: masks, runs, indices, pointers, tables
     "fetch_burst_waste_bytes",
     "output_drain_bytes",
     "partial_sum_drain_bytes",
@@ -74,6 +74,8 @@ TRAFFIC = (
     "partial_sum_read_bytes",  # scratchpad reads and writes of partial sums kept between C tiles
     "partial_sum_write_bytes",
     "output_write_bytes",  # encoded outputs written to the scratchpad
+    "weight_fill_bytes",  # fetched weights as the scratchpad holds them
+    "activation_fill_bytes",
 )
 
 BOX = ("n0", "n1", "k0", "k1", "c0", "c1", "p0", "p1", "q0", "q1")

@@ -69,6 +69,15 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     )
     _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
     _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
+    e = chip.encodings
+    for part, held, same in (
+        ("weight_fetch", "weight_fill", e.dram_weights == "same" and e.dram_weight_bits is None),
+        ("activation_fetch", "activation_fill", e.dram_activations == "same"),
+        ("output_drain", "output_write", e.dram_outputs == "same"),
+    ):
+        if same:
+            moved, kept = (int(work[f"{column}_bytes"].sum()) for column in (part, held))
+            _equal(name, f"{part}_bytes of one encoding", moved, f"{held}_bytes", kept)
     volume = np.prod([work[f"{loop}1"] - work[f"{loop}0"] for loop in "nkcpq"], axis=0)
     _equal(
         name,

@@ -118,8 +118,9 @@ def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int
     """
     fetches = [t["weight_fetch_bytes"], t["activation_fetch_bytes"], t["partial_sum_fetch_bytes"]]
     drains = [t["output_drain_bytes"], t["partial_sum_drain_bytes"]]
-    read = [*drains, t["partial_sum_read_bytes"]]
-    written = [*fetches, t["partial_sum_write_bytes"], t["output_write_bytes"]]
+    sums = [t["partial_sum_fetch_bytes"], t["partial_sum_write_bytes"]]
+    read = [t["output_write_bytes"], t["partial_sum_drain_bytes"], t["partial_sum_read_bytes"]]
+    written = [t["weight_fill_bytes"], t["activation_fill_bytes"], *sums, t["output_write_bytes"]]
     array_reads = t["weight_scratchpad_reads"] + t["activation_scratchpad_reads"]
     return (
         array_reads + sum(ceil_div(size, word_bytes) for size in read),

@@ -138,6 +138,8 @@ def _must(detail: ErrorDetails) -> str:
             return f"must be {context['expected']}"
         case "int_type" | "int_from_float" | "int_parsing":
             return "must be an integer"
+        case "bool_type":
+            return "must be true or false"
         case "float_type":
             return f"must be a number{_hint(detail['input'])}"
         case "finite_number":

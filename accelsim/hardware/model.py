@@ -13,6 +13,24 @@ from accelsim import units
 
 ZeroPolicy = Literal["compute", "gate", "skip"]
 Encoding = Literal["dense", "bitmask"]
+DramWeights = Literal[
+    "same",
+    "dense",
+    "bitmask",
+    "run_length4",
+    "run_length5",
+    "csr",
+    "csc",
+    "csc_relative4",
+    "block2",
+    "block4",
+    "block8",
+    "n1_m4",
+    "n2_m4",
+    "n4_m8",
+    "huffman_run_length5",
+]
+DramActivations = Literal["same", "dense", "bitmask", "run_length4", "run_length5"]
 # Upper bounds keep every product of sizes, cycles and rates inside int64.
 Count = Annotated[int, Field(ge=1, le=2**40)]
 Pes = Annotated[int, Field(ge=1, le=4096)]
@@ -70,14 +88,34 @@ class PeArray(Part):
 
 
 class Encodings(Part):
-    """How each operand is stored in DRAM and in the scratchpad."""
+    """How each operand is stored in the scratchpad, and in DRAM (docs/traffic.md)."""
 
-    weights: Encoding = Field(description="dense values, or one mask bit per element and the non-zero values")
+    weights: Encoding = Field(
+        description="in the scratchpad: dense values, or one mask bit per element and the non-zero values"
+    )
     activations: Encoding = Field(description="as weights")
     outputs: Encoding = Field(description="as weights; the next layer's activations")
     pointer_bits: Annotated[int, Field(ge=8, le=64)] = Field(
         description="offset stored per row of segments of a variable-size encoding"
     )
+    dram_weights: DramWeights = Field(
+        default="same", description="in DRAM: same as in the scratchpad, or a format"
+    )
+    dram_activations: DramActivations = Field(default="same", description="as dram_weights")
+    dram_outputs: DramActivations = Field(default="same", description="as dram_weights")
+    dram_weight_bits: Annotated[int, Field(ge=1, le=8)] | None = Field(
+        default=None, description="bits of a weight in DRAM; null: pe_array.weight_bits"
+    )
+    dram_weight_codebook: bool = Field(
+        default=False,
+        description="weights in DRAM are indices into a table of 2^dram_weight_bits values per layer",
+    )
+
+    @model_validator(mode="after")
+    def _codebook_has_bits(self) -> "Encodings":
+        if self.dram_weight_codebook and self.dram_weight_bits is None:
+            raise ValueError("dram_weight_bits must be given where dram_weight_codebook is true")
+        return self
 
 
 class Scratchpad(Part):

@@ -13,7 +13,8 @@ import numpy as np
 
 from accelsim.jit import kernel
 from accelsim.machine._replay_kernel import replay
-from accelsim.mapper._traffic_kernel import CHUNK, GROUP_FILTERS, KERNEL_H, KERNEL_W, plan_traffic
+from accelsim.mapper._tile_bytes_kernel import CHUNK, GROUP_FILTERS, KERNEL_H, KERNEL_W
+from accelsim.mapper._traffic_kernel import plan_traffic
 
 # Columns of a plan: tile sizes of n, k, c, p, q, then the loops (0 = n ... 4 = q), outermost first.
 SIZES, ORDER = 0, 5
@@ -103,17 +104,15 @@ def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, slack, 
     Parameters
     ----------
     plans : int64 [plans, 10]
-    uses, extents, layer, chip : as `plan_traffic`
+    uses, extents, layer, chip, sizes : as `plan_traffic`
     machine : int64 [8]
     step_cycles : float, mean cycles of one step
     slack : float, at least 1
-    sizes : the last eight arguments of `plan_traffic`
 
     Returns
     -------
     int64 [plans, 4]
     """
-    weights, weight_masks, activations, activation_masks, outputs, block, segment_of, used = sizes
     resident = np.zeros(3, np.uint8)
     prices = np.zeros((plans.shape[0], 4), np.int64)
     fastest = NEVER
@@ -126,10 +125,7 @@ def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, slack, 
         price[LIVE_BYTES] = NEVER
         if compute.sum() > fastest * slack:
             continue
-        traffic, live = plan_traffic(
-            boxes, uses, extents, resident, layer, chip, weights, weight_masks, activations,
-            activation_masks, outputs, block, segment_of, used,
-        )  # fmt: skip
+        traffic, live = plan_traffic(boxes, uses, extents, resident, layer, chip, sizes)
         price[LIVE_BYTES] = live.max()
         if price[LIVE_BYTES] <= machine[CAPACITY]:
             price[CYCLES], price[DRAM_BYTES] = replayed(traffic, compute, machine)

@@ -7,7 +7,7 @@ the encoded tensors; compute cycles are those of sampled sets of this layer, sca
 
 from dataclasses import dataclass
 from itertools import permutations, product
-from math import prod
+from math import lcm, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _price_kernel
-from accelsim.mapper.encoded import EncodedSizes
+from accelsim.mapper.encoded import EncodedSizes, filter_block
 from accelsim.mapper.traffic import (
     check_fits,
     chip_vector,
@@ -99,7 +99,7 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
         operand_uses(layer),
         extents_vector(layer),
         layer_vector(layer, chip),
-        chip_vector(chip),
+        chip_vector(layer, chip),
         np.array(machine, np.int64),
         rate,
         1 + SAME_CYCLES_FRACTION,
@@ -114,7 +114,7 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
     array = chip.pe_array
     sizes = {
         "N": _halvings(extents["N"], 1),
-        "K": _filter_tiles(layer, array.rows),
+        "K": _filter_tiles(layer, chip),
         "C": [extents["C"]] if layer.groups > 1 else _halvings(extents["C"], array.chunk_elements),
         "P": _halvings(extents["P"], 1),
         "Q": _halvings(extents["Q"], 1)[:3],
@@ -153,11 +153,12 @@ def _halvings(extent: int, quantum: int) -> list[int]:
     return found
 
 
-def _filter_tiles(layer: Layer, rows: int) -> list[int]:
+def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
     """Tiles of filters: whole, or halvings in whole PE rows; in groups, whole groups of whole blocks."""
-    block = 8 if layer.groups == 1 else layer.group_filters * 8 // np.gcd(layer.group_filters, 8)
-    quantum = int(ceil_div(rows, block) * block)
-    return _halvings(layer.filters, quantum)
+    block = filter_block(layer, chip)
+    if layer.groups > 1:
+        block = lcm(layer.group_filters, block)
+    return _halvings(layer.filters, ceil_div(chip.pe_array.rows, block) * block)
 
 
 def step_cycles(prepared: inner_join.Prepared, chip: Accelerator) -> float:

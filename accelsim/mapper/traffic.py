@@ -9,14 +9,17 @@ import numpy.typing as npt
 
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _traffic_kernel
-from accelsim.mapper.encoded import EncodedSizes, segment_starts
+from accelsim.mapper import _tile_bytes_kernel, _traffic_kernel
+from accelsim.mapper.cells import in_dram
+from accelsim.mapper.encoded import EncodedSizes, segment_bytes, segment_starts
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
+from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
 PARTIAL_SUM_BYTES = 4
 OPERANDS = ("weights", "activations", "outputs")
+_OUTPUT_KINDS = {"dense": _tile_bytes_kernel.DENSE, "bitmask": _tile_bytes_kernel.BITMASK}
 
 
 def plan_traffic(
@@ -32,11 +35,11 @@ def plan_traffic(
     Raises
     ------
     PlanError
-        If a tile's filters do not start on a block of the outputs' table.
+        If a tile cuts a block of filters that is encoded as one.
     """
-    if plan.tile_k % sizes.output_block and plan.tile_k < layer.filters:
+    if plan.tile_k % sizes.filter_block and plan.tile_k < layer.filters:
         raise PlanError(
-            f"{layer.name}: tile_k must be all filters or a multiple of {sizes.output_block}, "
+            f"{layer.name}: tile_k must be all filters or a multiple of {sizes.filter_block}, "
             f"not {plan.tile_k}"
         )
     resident = np.array([operand in plan.resident for operand in OPERANDS], np.uint8)
@@ -46,8 +49,8 @@ def plan_traffic(
         extents_vector(layer),
         resident,
         layer_vector(layer, chip),
-        chip_vector(chip),
-        *size_arrays(sizes),
+        chip_vector(layer, chip),
+        size_arrays(sizes),
     )
     return traffic, live
 
@@ -70,14 +73,20 @@ def extents_vector(layer: Layer) -> Ints:
     return np.array([extents[letter] for letter in LOOPS], np.int64)
 
 
-def size_arrays(sizes: EncodedSizes) -> tuple[Ints, Ints, Ints, Ints, Ints, int, Ints, Ints]:
-    """The encoded sizes in the order of the traffic kernel's arguments."""
+def size_arrays(
+    sizes: EncodedSizes,
+) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int, Ints, Ints]:
+    """The encoded sizes in the order the traffic kernel takes them apart."""
     return (
         sizes.weights,
-        sizes.weight_masks,
+        sizes.weight_metadata,
+        sizes.held_weights,
         sizes.activations,
-        sizes.activation_masks,
+        sizes.activation_metadata,
+        sizes.held_activations,
+        sizes.held_outputs,
         sizes.outputs,
+        sizes.output_metadata,
         sizes.output_block,
         sizes.segment_of_channel,
         sizes.used_rows,
@@ -105,19 +114,27 @@ def layer_vector(layer: Layer, chip: Accelerator) -> Ints:
     )
 
 
-def chip_vector(chip: Accelerator) -> Ints:
-    """What of the chip decides bytes, in the order of the traffic kernel's constants."""
-    pointer = (chip.encodings.pointer_bits + 7) // 8
-    e = chip.encodings
+def chip_vector(layer: Layer, chip: Accelerator) -> Ints:
+    """What of the chip decides a layer's bytes, in the order of the traffic kernel's constants."""
+    e, array, stored = chip.encodings, chip.pe_array, in_dram(layer, chip)
+    pointer = ceil_div(e.pointer_bits, 8)
     return np.array(
         [
             chip.dram.burst_bytes,
+            pointer if stored.weights == "bitmask" else 0,  # cells begin with their length
+            pointer if stored.activations != "dense" else 0,
+            pointer if stored.outputs != "dense" else 0,
             pointer if e.weights == "bitmask" else 0,
             pointer if e.activations == "bitmask" else 0,
             pointer if e.outputs == "bitmask" else 0,
-            chip.pe_array.activation_bits,
-            e.outputs == "bitmask",
+            (stored.weights, stored.weight_bits) == (e.weights, array.weight_bits),
+            stored.activations == e.activations,
+            stored.outputs == e.outputs,
+            _OUTPUT_KINDS.get(stored.outputs, _tile_bytes_kernel.TABLED),
+            _OUTPUT_KINDS[e.outputs],
+            array.activation_bits,
             PARTIAL_SUM_BYTES,
+            stored.table_bytes,
         ],
         np.int64,
     )
@@ -148,11 +165,10 @@ def tensor_bytes(
 ) -> int:
     """Bytes of a whole activation tensor N,H,W,C in DRAM, pointers included; dense without data."""
     n, h, w, c = shape
-    bits = chip.pe_array.activation_bits
-    dense = n * h * w * c
-    if tensor is None or chip.encodings.activations == "dense":
-        return (dense * bits + 7) // 8
+    bits, e = chip.pe_array.activation_bits, chip.encodings
+    encoding = e.activations if e.dram_activations == "same" else e.dram_activations
+    if tensor is None or encoding == "dense":
+        return ceil_div(n * h * w * c * bits, 8)
     starts = segment_starts(c, c, chip.pe_array.chunk_elements)
-    masks = n * h * w * int((-(-np.diff(starts) // 8)).sum())
-    pointers = n * h * ((chip.encodings.pointer_bits + 7) // 8)
-    return (int(np.count_nonzero(tensor != zero_point)) * bits + 7) // 8 + masks + pointers
+    pointers = n * h * ceil_div(e.pointer_bits, 8)
+    return int(segment_bytes(tensor.reshape(-1, c), zero_point, starts, bits, encoding)[0].sum()) + pointers

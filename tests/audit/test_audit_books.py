@@ -104,6 +104,10 @@ ALTERED: dict[str, tuple[Callable[[LayerResult], LayerResult], str]] = {
         tile("work", "k1", 1),
         r"MACs of all tiles' boxes = \d+, but dense MACs = \d+",
     ),
+    "bytes that change on their way": (
+        tile("work", "weight_fill_bytes", 1),
+        "weight_fetch_bytes of one encoding = ",
+    ),
     "a partial sum that is never fetched": (
         tile("work", "partial_sum_drain_bytes", 4),
         "partial sums spilled = ",

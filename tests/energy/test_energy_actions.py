@@ -55,6 +55,8 @@ def test_a_layer_worked_by_hand(totals: Totals, chip: Accelerator) -> None:
         partial_sum_read_bytes=15,
         partial_sum_write_bytes=18,
         output_write_bytes=6,
+        weight_fill_bytes=9,
+        activation_fill_bytes=3,
     )
     assert counts_of(layer, chip) == {
         "mac done mac": 7,
@@ -67,8 +69,8 @@ def test_a_layer_worked_by_hand(totals: Totals, chip: Accelerator) -> None:
         "queue write byte": 50,
         "wires trunk bit": 25 * 8,
         "wires multicast bit": 50 * 8,
-        "scratchpad read access": 2 + 1 + 3 + 1 + 1,  # array, output drain, partial-sum drain, partial sums
-        "scratchpad write access": 2 + 1 + 2 + 2 + 1,  # three fetches, partial sums, outputs
+        "scratchpad read access": 2 + 1 + 1 + 1 + 1,  # array, outputs, partial-sum drain, partial sums
+        "scratchpad write access": 1 + 1 + 2 + 2 + 1,  # two fills, spilled and kept partial sums, outputs
         "postprocessor drain element": 6,
         "dram read bit": (17 + 16 + 24 + 7) * 8,
         "dram write bit": (33 + 1 + 30) * 8,

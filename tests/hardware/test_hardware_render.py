@@ -39,6 +39,11 @@ CHANGES = {
     "encodings.weights": "bitmask",
     "encodings.activations": "bitmask",
     "encodings.outputs": "bitmask",
+    "encodings.dram_weights": "csr",
+    "encodings.dram_activations": "run_length4",
+    "encodings.dram_outputs": "run_length4",
+    "encodings.dram_weight_bits": "4",
+    "encodings.dram_weight_codebook": "true",
     "dram.burst_bytes": "32",
     "dram.efficiency_fraction": "0.5",
     "energy.table": "other",
@@ -52,8 +57,9 @@ ONE_VALUE = ("schema_version", "dataflow", "dram.model", "pe_array.lane_sync")
 
 @pytest.mark.parametrize("key", [key for key in keys(Accelerator) if key not in ONE_VALUE])
 def test_every_key_that_decides_a_result_changes_the_hash(key: str) -> None:
-    chip = load_hardware("dense-16x16")
-    other = load_hardware("dense-16x16", [f"{key}={CHANGES.get(key, '9')}"])
+    needed = ["encodings.dram_weight_bits=8"] if key == "encodings.dram_weight_codebook" else []
+    chip = load_hardware("dense-16x16", needed)
+    other = load_hardware("dense-16x16", [*needed, f"{key}={CHANGES.get(key, '9')}"])
     assert other != chip
     assert (hardware_hash(other) == hardware_hash(chip)) == (key in ("name", "description"))
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tile_walk import CHUNK, Walk, walked
+from tile_walk import CHUNK, walked
 
 import accelsim
 from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError
+from accelsim.formats import FORMATS
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.machine import replay_layer
-from accelsim.mapper.encoded import encoded_sizes
+from accelsim.mapper.encoded import encoded_sizes, filter_block
 from accelsim.mapper.search import best_plan, checked
 from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import LOOPS, Plan, loop_extents, tile_boxes, whole
@@ -24,7 +25,7 @@ from accelsim.trace import LayerTrace, from_arrays
 @st.composite
 def layers(draw: st.DrawFn, most_inputs: int = 1) -> LayerTrace:
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    channels, filters = draw(st.integers(1, 20)), draw(st.integers(1, 9))
+    channels, filters = draw(st.integers(1, 20)), draw(st.integers(1, 20))
     taps, stride, dilation = draw(
         st.sampled_from([(1, 1, 1), (3, 1, 1), (3, 2, 1), (1, 3, 1), (2, 1, 2), (3, 1, 2)])
     )
@@ -44,17 +45,28 @@ def layers(draw: st.DrawFn, most_inputs: int = 1) -> LayerTrace:
     )
 
 
+IN_DRAM = ["same", "dense", "bitmask", "run_length4", "run_length5"]
+
+
 @st.composite
 def chips(draw: st.DrawFn) -> Accelerator:
-    encodings = [draw(st.sampled_from(["dense", "bitmask"])) for _ in range(3)]
-    settings = [
-        f"encodings.{name}={e}"
-        for name, e in zip(("weights", "activations", "outputs"), encodings, strict=True)
-    ]
+    encodings = ["dense", "bitmask"]
+    drawn = {
+        f"encodings.{o}": draw(st.sampled_from(encodings)) for o in ("weights", "activations", "outputs")
+    }
+    if draw(st.booleans()):
+        # Every group of the drawn weights must fit in N of M: they do in 4 of 8 only if they are few.
+        names = ["same", *(name for name in FORMATS if not name.startswith("n"))]
+        drawn["encodings.dram_weights"] = draw(st.sampled_from(names))
+        drawn["encodings.dram_activations"] = draw(st.sampled_from(IN_DRAM))
+        drawn["encodings.dram_outputs"] = draw(st.sampled_from(IN_DRAM))
+        drawn["encodings.dram_weight_bits"] = draw(st.sampled_from(["null", "2", "4"]))
+        if drawn["encodings.dram_weight_bits"] != "null":
+            drawn["encodings.dram_weight_codebook"] = draw(st.sampled_from(["true", "false"]))
     return load_hardware(
         "dense-16x16",
         [
-            *settings,
+            *(f"{key}={value}" for key, value in drawn.items()),
             f"pe_array.chunk_elements={CHUNK}",
             f"encodings.pointer_bits={draw(st.sampled_from([16, 20, 32]))}",
             f"pe_array.activation_bits={draw(st.sampled_from([8, 16]))}",
@@ -65,7 +77,7 @@ def chips(draw: st.DrawFn) -> Accelerator:
 
 
 @st.composite
-def plans(draw: st.DrawFn, trace: LayerTrace) -> Plan:
+def plans(draw: st.DrawFn, trace: LayerTrace, block: int) -> Plan:
     layer, extents = trace.layer, loop_extents(trace.layer)
     size = {letter: draw(st.integers(1, extents[letter])) for letter in "NPQ"}
     c = (
@@ -73,10 +85,11 @@ def plans(draw: st.DrawFn, trace: LayerTrace) -> Plan:
         if layer.groups > 1
         else draw(st.sampled_from([extents["C"], *range(CHUNK, extents["C"], CHUNK)]))
     )
-    k = draw(st.integers(1, extents["K"]))
+    tiles = list(range(1, extents["K"] + 1))
     if layer.groups > 1:
         parts = [size for size in range(1, layer.group_filters + 1) if layer.group_filters % size == 0]
-        k = draw(st.sampled_from([*parts, *(layer.group_filters * g for g in range(1, layer.groups + 1))]))
+        tiles = [*parts, *(layer.group_filters * g for g in range(1, layer.groups + 1))]
+    k = draw(st.sampled_from([size for size in tiles if size % block == 0 or size == extents["K"]]))
     resident = frozenset(draw(st.sets(st.sampled_from(["weights", "activations", "outputs"]))))
     order = "".join(draw(st.permutations(LOOPS)))
     return Plan(
@@ -95,12 +108,12 @@ def plans(draw: st.DrawFn, trace: LayerTrace) -> Plan:
 def test_every_tile_moves_the_bytes_that_a_walk_over_its_elements_counts(
     data: st.DataObject, trace: LayerTrace, chip: Accelerator
 ) -> None:
-    plan = data.draw(plans(trace))
+    plan = data.draw(plans(trace, filter_block(trace.layer, chip, 1)))
     outputs = np.random.default_rng(data.draw(st.integers(0, 9))).random(trace.layer.output_shape) < 0.5
     boxes = tile_boxes(plan, trace.layer)
-    sizes = encoded_sizes(trace, chip, outputs, 1)
+    sizes = encoded_sizes(trace, chip, outputs, plan.tile_k)
     traffic, _ = plan_traffic(plan, boxes, trace.layer, chip, sizes)
-    expected = walked(Walk(trace, chip, outputs), plan, boxes)
+    expected = walked(trace, chip, outputs, plan, boxes)
     for t, row in enumerate(expected):
         assert dict(zip(TRAFFIC, traffic[t].tolist(), strict=True)) == row, (plan, t)
 

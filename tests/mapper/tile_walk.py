@@ -1,37 +1,69 @@
 """A layer's tiles byte by byte, walked over their elements as docs/traffic.md says."""
 
+from collections import Counter
+from functools import cached_property
 from math import ceil
 from typing import Any
 
 import numpy as np
 
+from accelsim.formats import FORMATS, RunLength
+from accelsim.formats.huffman import code_lengths
 from accelsim.hardware import Accelerator
 from accelsim.plan import LOOPS, Plan, loop_extents
 from accelsim.tables import TRAFFIC
 from accelsim.trace import LayerTrace
 
 CHUNK = 8
+IN_CELLS = {
+    "csc": 64,
+    "csc_relative4": 64,
+    "csr": 8,
+    "run_length4": 8,
+    "run_length5": 8,
+    "huffman_run_length5": 8,
+}
+IN_CELLS |= dict.fromkeys(("block2", "block4", "block8", "n1_m4", "n2_m4", "n4_m8"), 8)
 
 
-def encoded(nonzero: Any, bits: int, encoding: str) -> tuple[int, int]:
-    """(bytes with masks, mask bytes) of one segment."""
-    n, z = nonzero.size, int(nonzero.sum())
+def encoded(values: Any, zero: int, bits: int, encoding: str) -> tuple[int, int]:
+    """(bytes with metadata, metadata bytes) of one segment."""
+    if encoding.startswith("run_length"):
+        return of_format(values, zero, bits, encoding)
+    n, z = values.size, int((values != zero).sum())
     mask = ceil(n / 8) if encoding == "bitmask" else 0
     return ceil((z if encoding == "bitmask" else n) * bits / 8) + mask, mask
 
 
-class Walk:
-    """A layer's tiles, byte by byte."""
+def of_format(values: Any, zero: Any, bits: int, encoding: str) -> tuple[int, int]:
+    """(bytes with metadata, metadata bytes) of anything, as its format says."""
+    stream = FORMATS[encoding].encode(np.ascontiguousarray(values), zero)
+    return ceil(
+        FORMATS[encoding].size_bits(np.ascontiguousarray(values), zero, bits) / 8
+    ), stream.metadata.size
 
-    def __init__(self, trace: LayerTrace, chip: Accelerator, outputs: Any) -> None:
+
+class Walk:
+    """A layer's tiles, byte by byte: in DRAM, or as the scratchpad holds them."""
+
+    def __init__(self, trace: LayerTrace, chip: Accelerator, outputs: Any, held: bool = False) -> None:
         self.trace, self.chip, self.outputs = trace, chip, outputs
         self.pointer = ceil(chip.encodings.pointer_bits / 8)
-        self.weights = trace.weights != trace.weight_zero_points[:, None, None, None]
-        self.activations = trace.activations != trace.activation_zero_point
+        e, self.weight_bits = chip.encodings, chip.pe_array.weight_bits
+        self.encodings = {"weights": e.weights, "activations": e.activations, "outputs": e.outputs}
+        self.tables = 0
+        if not held:
+            stored = {o: getattr(e, f"dram_{o}") for o in self.encodings}
+            self.encodings |= {o: name for o, name in stored.items() if name != "same"}
+            self.weight_bits = e.dram_weight_bits or self.weight_bits
+            if e.dram_weight_codebook:
+                self.tables = 2**self.weight_bits * (chip.pe_array.weight_bits // 8)
+            if self.encodings["weights"] == "huffman_run_length5":
+                self.tables += 32 + 2 ** min(self.weight_bits, 8)
 
-    def sums(self, runs: list[tuple[int, int]], pointers: int, encoding: str) -> tuple[int, int, int]:
-        """(bytes, metadata, waste) of runs of (bytes, mask bytes)."""
-        pointer_bytes = pointers * self.pointer if encoding == "bitmask" else 0
+    def sums(self, runs: list[tuple[int, int]], pointers: int) -> tuple[int, int, int]:
+        """(bytes, metadata, waste) of runs of (bytes, metadata bytes)."""
+        pointer_bytes = pointers * self.pointer
         burst = self.chip.dram.burst_bytes
         data, masks = (sum(run[i] for run in runs) for i in range(2))
         waste = sum(-run[0] % burst for run in runs) + -pointer_bytes % burst
@@ -39,13 +71,44 @@ class Walk:
 
     def weight_tile(self, box: Any) -> tuple[int, int, int]:
         _, _, k0, k1, c0, c1, *_ = box
-        e = self.chip.encodings.weights
-        parts = [
-            encoded(tap[start : min(start + CHUNK, c1)], self.chip.pe_array.weight_bits, e)
-            for tap in self.weights[k0:k1].reshape(-1, self.weights.shape[3])
-            for start in range(c0, c1, CHUNK)
-        ]
-        return self.sums([(sum(p[0] for p in parts), sum(p[1] for p in parts))], k1 - k0, e)
+        name, weights, zeros = self.encodings["weights"], self.trace.weights, self.trace.weight_zero_points
+        parts = []
+        if name in IN_CELLS:
+            for k in range(k0, k1, IN_CELLS[name]):
+                for c in range(c0, c1, CHUNK):
+                    end, stop = min(k + IN_CELLS[name], k1), min(c + CHUNK, c1)
+                    parts.append(self.cell(weights[k:end, :, :, c:stop], zeros[k:end], name))
+            return self.sums([(sum(p[0] for p in parts), sum(p[1] for p in parts))], 0)
+        for k in range(k0, k1):
+            for tap in weights[k].reshape(-1, weights.shape[3]):
+                for c in range(c0, c1, CHUNK):
+                    parts.append(encoded(tap[c : min(c + CHUNK, c1)], zeros[k], self.weight_bits, name))
+        runs = [(sum(p[0] for p in parts), sum(p[1] for p in parts))]
+        return self.sums(runs, (k1 - k0) * (name == "bitmask"))
+
+    def cell(self, values: Any, zeros: Any, name: str) -> tuple[int, int]:
+        length = 0 if name.startswith("n") else self.pointer
+        if name == "huffman_run_length5":
+            runs, stored = self.huffman
+            own = [x.tolist() for x in RunLength(5).entries(np.ascontiguousarray(values), zeros)]
+            coded = [
+                ceil(sum(code[x] for x in part) / 8) for code, part in zip((runs, stored), own, strict=True)
+            ]
+            return sum(coded) + length, coded[0] + length
+        size, metadata = of_format(values, zeros, self.weight_bits, name)
+        return size + length, metadata + length
+
+    @cached_property
+    def huffman(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Code lengths of runs and values over all cells of the layer."""
+        weights, zeros, runs, values = self.trace.weights, self.trace.weight_zero_points, [], []
+        for k in range(0, len(weights), 8):
+            for c in range(0, weights.shape[3], CHUNK):
+                cell = np.ascontiguousarray(weights[k : k + 8, :, :, c : c + CHUNK])
+                own = RunLength(5).entries(cell, zeros[k : k + 8])
+                runs += own[0].tolist()
+                values += own[1].tolist()
+        return lengths_of(runs), lengths_of(values)
 
     def segments(self) -> list[tuple[int, int]]:
         """All segments of a pixel as (first channel, end)."""
@@ -59,7 +122,8 @@ class Walk:
 
     def activation_tile(self, box: Any) -> tuple[int, int, int]:
         n0, n1, k0, k1, c0, c1, p0, p1, q0, q1 = box
-        layer, e = self.trace.layer, self.chip.encodings.activations
+        layer, e = self.trace.layer, self.encodings["activations"]
+        zero, pixels = self.trace.activation_zero_point, self.trace.activations
         groups = (k0 // layer.group_filters, (k1 - 1) // layer.group_filters)
         first, end = groups[0] * layer.group_channels + c0, groups[1] * layer.group_channels + c1
         every = self.segments()
@@ -89,34 +153,53 @@ class Walk:
             lines = []
             for h in rows:
                 parts = [
-                    encoded(self.activations[n, h, w, s[0] : s[1]], self.chip.pe_array.activation_bits, e)
+                    encoded(pixels[n, h, w, s[0] : s[1]], zero, self.chip.pe_array.activation_bits, e)
                     for w in columns
                     for s in read
                 ]
                 lines.append((sum(p[0] for p in parts), sum(p[1] for p in parts)))
             joined = len(rows) == len(spanned) and len(columns) == layer.input_width and read == every
             runs += [(sum(x[0] for x in lines), sum(x[1] for x in lines))] if joined else lines
-        return self.sums(runs, (n1 - n0) * len(rows), e)
+        return self.sums(runs, (n1 - n0) * len(rows) * (e != "dense"))
 
     def output_tile(self, box: Any) -> tuple[int, int, int]:
         n0, n1, k0, k1, _, _, p0, p1, q0, q1 = box
-        layer, e = self.trace.layer, self.chip.encodings.outputs
+        layer, e = self.trace.layer, self.encodings["outputs"]
         bits = self.chip.pe_array.activation_bits
-        mask = sum(ceil(min(CHUNK, k1 - k) / 8) for k in range(k0, k1, CHUNK)) if e == "bitmask" else 0
         runs = []
         for n in range(n0, n1):
-            lines = []
-            for p in range(p0, p1):
-                kept = self.outputs[n, p, q0:q1, k0:k1]
-                z = int(kept.sum()) if e == "bitmask" else kept.size
-                lines.append((ceil(z * bits / 8) + mask * (q1 - q0), mask * (q1 - q0)))
+            lines = [self.output_line(self.outputs[n, p, q0:q1, k0:k1], bits, e) for p in range(p0, p1)]
             joined = (q0, q1) == (0, layer.output_width) and (k0, k1) == (0, layer.filters)
             runs += [(sum(x[0] for x in lines), sum(x[1] for x in lines))] if joined else lines
-        return self.sums(runs, (n1 - n0) * (p1 - p0), e)
+        return self.sums(runs, (n1 - n0) * (p1 - p0) * (e != "dense"))
+
+    def output_line(self, kept: Any, bits: int, encoding: str) -> tuple[int, int]:
+        if encoding.startswith("run_length"):
+            segments = [
+                encoded(pixel[k : k + CHUNK].astype(np.uint8), 0, bits, encoding)
+                for pixel in kept
+                for k in range(0, pixel.size, CHUNK)
+            ]
+            return sum(s[0] for s in segments), sum(s[1] for s in segments)
+        mask = sum(ceil(kept[0, k : k + CHUNK].size / 8) for k in range(0, kept.shape[1], CHUNK))
+        mask = mask * len(kept) if encoding == "bitmask" else 0
+        z = int(kept.sum()) if encoding == "bitmask" else kept.size
+        return ceil(z * bits / 8) + mask, mask
 
 
-def walked(walk: Walk, plan: Plan, boxes: Any) -> list[dict[str, int]]:
+def lengths_of(symbols: list[int]) -> dict[int, int]:
+    """Bits of each symbol's Huffman code."""
+    counts = Counter(symbols)
+    shift = min(counts)
+    frequencies = np.array([counts[s] for s in range(shift, max(counts) + 1)], np.int64)
+    return {s + shift: int(bits) for s, bits in enumerate(code_lengths(frequencies))}
+
+
+def walked(
+    trace: LayerTrace, chip: Accelerator, outputs: Any, plan: Plan, boxes: Any
+) -> list[dict[str, int]]:
     """The traffic of every tile by column, from sets of open boxes."""
+    walk, held = Walk(trace, chip, outputs), Walk(trace, chip, outputs, held=True)
     layer, extents = walk.trace.layer, loop_extents(walk.trace.layer)
     loops = {"weights": "KC", "activations": "NCPQ" + ("K" if layer.groups > 1 else ""), "outputs": "NKPQ"}
     keys = {
@@ -135,24 +218,30 @@ def walked(walk: Walk, plan: Plan, boxes: Any) -> list[dict[str, int]]:
             )
             opens[o] = not any(key[x] == key[t] for x in others if x < t)
             closes[o] = not any(key[x] == key[t] for x in others if x > t)
-        for o, tile in (("weights", walk.weight_tile), ("activations", walk.activation_tile)):
-            data, metadata, waste = tile(box)
+        for o in ("weights", "activations"):
+            data, metadata, waste = getattr(walk, f"{o[:-1]}_tile")(box)
+            kept = getattr(held, f"{o[:-1]}_tile")(box)[0]
             if opens[o]:
                 row[f"{o[:-1]}_fetch_bytes"] = data
                 row["metadata_fetch_bytes"] += metadata
                 row["fetch_burst_waste_bytes"] += waste
-                row["reserve_bytes"] += data
+                row[f"{o[:-1]}_fill_bytes"] = kept
+                row["reserve_bytes"] += kept
             if closes[o]:
-                row["release_after_compute_bytes"] += data
+                row["release_after_compute_bytes"] += kept
+        if t == 0:
+            row["weight_fetch_bytes"] += walk.tables
+            row["metadata_fetch_bytes"] += walk.tables
+            row["fetch_burst_waste_bytes"] += -walk.tables % chip.dram.burst_bytes
         n0, n1, k0, k1, c0, c1, p0, p1, q0, q1 = box
         count = (n1 - n0) * (k1 - k0) * (p1 - p0) * (q1 - q0)
-        partial, burst = 4 * count, walk.chip.dram.burst_bytes
+        partial, burst = 4 * count, chip.dram.burst_bytes
         first, last = c0 == 0, c1 == extents["C"]
-        full = Walk(walk.trace, walk.chip, np.ones_like(walk.outputs))
+        full = Walk(trace, chip, np.ones_like(outputs), held=True)
         pixels = (n1 - n0) * (p1 - p0) * (q1 - q0)
-        bitmask = walk.chip.encodings.outputs == "bitmask"
+        bitmask = chip.encodings.outputs == "bitmask"
         mask = sum(ceil(min(CHUNK, k1 - k) / 8) for k in range(k0, k1, CHUNK)) if bitmask else 0
-        worst = ceil(count * walk.chip.pe_array.activation_bits / 8) + pixels * mask
+        worst = ceil(count * chip.pe_array.activation_bits / 8) + pixels * mask
         worst += (n1 - n0) * (p1 - p0) * walk.pointer if bitmask else 0
         assert full.output_tile(box)[0] <= worst + (n1 - n0) * (p1 - p0)
         reserve = worst if first and last else max(worst, partial)
@@ -167,7 +256,7 @@ def walked(walk: Walk, plan: Plan, boxes: Any) -> list[dict[str, int]]:
         row["partial_sum_write_bytes"] = 0 if last else partial
         if last:
             data, metadata, waste = walk.output_tile(box)
-            row["output_drain_bytes"] = row["output_write_bytes"] = data
+            row["output_drain_bytes"], row["output_write_bytes"] = data, held.output_tile(box)[0]
             row["metadata_drain_bytes"] = metadata
             row["drain_burst_waste_bytes"] = waste
         elif closes["outputs"]:
