@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.formats import bitmask
-from accelsim.trace import NetworkTrace
+from accelsim.trace import LayerParameters, NetworkTrace
 
 
 def weight_changes(before: NetworkTrace, after: NetworkTrace) -> list[dict[str, Any]]:
@@ -40,3 +41,12 @@ def weight_changes(before: NetworkTrace, after: NetworkTrace) -> list[dict[str, 
             }
         )
     return rows
+
+
+def bias_at(given: LayerParameters, weight_scales: npt.NDArray[np.float32]) -> npt.NDArray[np.int32] | None:
+    """A layer's bias, int32 [K], in units of other weight scales, float32 [K]."""
+    if given.bias is None:
+        return None
+    steps = given.bias * given.weight_scales.astype(np.float64) / weight_scales
+    allowed = np.iinfo(np.int32)
+    return np.clip(np.rint(steps), allowed.min, allowed.max).astype(np.int32)

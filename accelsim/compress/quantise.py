@@ -10,14 +10,15 @@
 Rounding is half to even. 4 and 2 bits are kept in int8 (uint8), 16 in int16 (asymmetric: int32).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.compress.changes import bias_at
 from accelsim.errors import InputError
-from accelsim.trace import NetworkTrace, replace_parameters
+from accelsim.trace import LayerParameters, NetworkTrace, replace_parameters
 
 BITS = (16, 8, 4, 2)
 Floats = npt.NDArray[np.floating[Any]]
@@ -97,11 +98,12 @@ def quantise_weights(trace: NetworkTrace, bits: int) -> NetworkTrace:
         given = trace.parameters[name]
         steps = given.weights.astype(np.float64) - given.weight_zero_points[:, None, None, None]
         done = quantise(steps * given.weight_scales[:, None, None, None], bits, per_channel=True)
-        parameters[name] = replace(
-            given,
+        weight_scales = done.scales.astype(np.float32)
+        parameters[name] = LayerParameters(
             weights=done.values,
             weight_zero_points=done.zero_points,
-            weight_scales=done.scales.astype(np.float32),
+            weight_scales=weight_scales,
+            bias=bias_at(given, weight_scales),
         )
     note = (
         f"weights quantised to {bits} bits per filter, symmetric; activations are those of the 8-bit network"

@@ -6,14 +6,16 @@ the hardware stores the index. Zeros stay zeros and need no index. Initial centr
 `density`, evenly in the cumulative distribution; `random`, weights drawn at random.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from accelsim.compress.changes import bias_at
+from accelsim.compress.quantise import quantise
 from accelsim.errors import InputError
-from accelsim.trace import NetworkTrace, replace_parameters
+from accelsim.trace import LayerParameters, NetworkTrace, replace_parameters
 
 Initialisation = Literal["linear", "density", "random"]
 INITIALISATIONS: tuple[Initialisation, ...] = ("linear", "density", "random")
@@ -75,9 +77,10 @@ def share(
 def share_weights(
     trace: NetworkTrace, bits: int, initialisation: Initialisation = "linear", seed: int = 0
 ) -> NetworkTrace:
-    """Every layer's weights that are no zeros shared in real units, then put on their filter's int8 grid.
+    """Every layer's weights that are no zeros shared in real units, then put on an int8 grid of the layer.
 
-    A network `n` is then called `n-shared5`. Activations stay as captured.
+    One scale for all filters, so that a layer has at most 2**bits different weights beside zero. A network
+    `n` is then called `n-shared5`. Activations stay as captured.
 
     Raises
     ------
@@ -87,17 +90,21 @@ def share_weights(
     parameters = {}
     for name in trace.weighted_layers:
         given = trace.parameters[name]
-        zeros = given.weight_zero_points[:, None, None, None]
-        scales = given.weight_scales.astype(np.float64)[:, None, None, None]
-        steps = given.weights.astype(np.float64) - zeros
+        steps = given.weights.astype(np.float64) - given.weight_zero_points[:, None, None, None]
         kept = steps != 0
         if not kept.any():
             continue
-        real = steps * scales
+        real = steps * given.weight_scales.astype(np.float64)[:, None, None, None]
         real[kept] = share(real[kept], bits, initialisation, seed).real()
-        allowed = np.iinfo(given.weights.dtype)
-        weights = np.clip(np.rint(real / scales) + zeros, allowed.min, allowed.max)
-        parameters[name] = replace(given, weights=weights.astype(given.weights.dtype))
+        done = quantise(real)
+        filters = len(real)
+        weight_scales = np.repeat(done.scales, filters).astype(np.float32)
+        parameters[name] = LayerParameters(
+            weights=done.values,
+            weight_zero_points=np.repeat(done.zero_points, filters),
+            weight_scales=weight_scales,
+            bias=bias_at(given, weight_scales),
+        )
     note = (
         f"weights shared by codebooks of {bits} bits per layer ({initialisation} initialisation, seed "
         f"{seed}); activations are those of before"

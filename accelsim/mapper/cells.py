@@ -28,7 +28,8 @@ Ints = npt.NDArray[np.int64]
 SEGMENTED = ("dense", "bitmask")  # formats of single segments: `encoded` counts them
 _COLUMN_FILTERS = 64  # of a cell whose pointers are one per column
 _FILTERS = 8
-_NEVER_STORE_ZEROS = ("bitmask", "csr", "csc")
+# A codebook needs no entry for zero where none is stored, or padding zeros have a code of their own.
+_ZERO_APART = ("bitmask", "csr", "csc", "huffman_run_length5")
 
 
 class Cells(NamedTuple):
@@ -63,7 +64,7 @@ def in_dram(layer: Layer, chip: Accelerator) -> InDram:
     tables = (1 << bits) * ceil_div(whole_bits, 8) if codebook else 0
     format_ = FORMATS[weights]
     if isinstance(format_, HuffmanRunLength):
-        tables += (1 << format_.run_bits) + (1 << min(bits, 8))  # weights are int8 or uint8
+        tables += (1 << format_.run_bits) + min((1 << bits) + codebook, 256)  # weights are int8 or uint8
     return InDram(
         weights=weights,
         activations=e.activations if e.dram_activations == "same" else e.dram_activations,
@@ -89,7 +90,7 @@ def check_values_fit(trace: LayerTrace, stored: InDram) -> None:
     entries = 1 << stored.weight_bits
     if stored.codebook:
         distinct = np.unique(weights)
-        count = distinct.size - int(stored.weights in _NEVER_STORE_ZEROS and 0 in distinct)
+        count = distinct.size - int(stored.weights in _ZERO_APART and 0 in distinct)
         if count > entries:
             raise InputError(
                 f"{trace.layer.name}: {count} different weights are stored as {stored.weights}; "

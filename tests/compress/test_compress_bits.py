@@ -82,9 +82,17 @@ def test_a_networks_weights_lose_more_with_fewer_bits_and_zeros_stay() -> None:
     generator = np.random.default_rng(1)
     weights = (generator.normal(size=(8, 3, 3, 16)) * 40).clip(-127, 127).astype(np.int8)
     weights[generator.random(weights.shape) < 0.5] = 0
+    bias = np.arange(-400, 400, 100)
     trace = from_layers(
         "net",
-        [from_arrays(weights, np.ones((1, 5, 5, 16), np.uint8), weight_scales=np.linspace(0.01, 0.02, 8))],
+        [
+            from_arrays(
+                weights,
+                np.ones((1, 5, 5, 16), np.uint8),
+                weight_scales=np.linspace(0.01, 0.02, 8),
+                bias=bias,
+            )
+        ],
     )
     for step, names in (
         (quantise_weights, {8: "net-8bit", 4: "net-4bit", 2: "net-2bit"}),
@@ -97,8 +105,11 @@ def test_a_networks_weights_lose_more_with_fewer_bits_and_zeros_stay() -> None:
             assert done.parameters_replaced
             assert not done.layer("layer").weights[weights == 0].any()
             errors.append(weight_changes(trace, done)[0]["relative_error_fraction"])
-            assert np.unique(done.layer("layer").weights).size <= (2**bits + 1) * (
-                1 if step is quantise_weights else 8
+            assert np.unique(done.layer("layer").weights).size <= 2**bits + 1  # the codebook, and zero
+            parameters = done.parameters["layer"]
+            real = parameters.bias * parameters.weight_scales.astype(np.float64)
+            np.testing.assert_allclose(
+                real, bias * np.linspace(0.01, 0.02, 8), atol=parameters.weight_scales.max()
             )
         assert errors == sorted(errors)
         assert errors[0] < 0.06

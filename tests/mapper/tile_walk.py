@@ -59,7 +59,8 @@ class Walk:
             if e.dram_weight_codebook:
                 self.tables = 2**self.weight_bits * (chip.pe_array.weight_bits // 8)
             if self.encodings["weights"] == "huffman_run_length5":
-                self.tables += 32 + 2 ** min(self.weight_bits, 8)
+                symbols = 2 ** min(self.weight_bits, 8)
+                self.tables += 32 + min(symbols + (e.dram_weight_codebook is True), 256)
 
     def sums(self, runs: list[tuple[int, int]], pointers: int) -> tuple[int, int, int]:
         """(bytes, metadata, waste) of runs of (bytes, metadata bytes)."""
