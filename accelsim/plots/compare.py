@@ -75,8 +75,9 @@ def compare(runs: Sequence[Run], baseline: str | None = None, names: Sequence[st
         )
     # Room for the label of the longest bar.
     axes.set_xlim(0, 1.1 * table["cycles"].max() / divisor)
-    networks = ", ".join(dict.fromkeys(table["network"]))
-    title = f"{networks}: cycles by cause, speed-up over {table['baseline'][0]}"
+    title = f"cycles by cause, speed-up over {table['baseline'][0]}"
+    if table["network"].nunique() == 1:  # several are told by the bars' names
+        title = f"{table['network'][0]}: {title}"
     frame(axes, x=f"duration of an inference ({unit})", y="", title=title)
     legend(figure, handles, "lane-cycles")
     return figure
