@@ -7,6 +7,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]
         yield Figure(f"format {name}", speed, "MB/s", target, at_least=True)
+    yield from import_figures(quick)
     if not quick:
         seconds, size = formats.open_seconds(5)
         yield Figure(f"open a trace of {size:.0f} MB and list it", seconds, "s", 0.2)
@@ -61,12 +63,34 @@ def figures(quick: bool) -> Iterator[Figure]:
 def network_figures(quick: bool) -> Iterator[Figure]:
     """ResNet-50 in a child process; the targets are those of the whole network."""
     layers, repeats = (QUICK_LAYERS, 1) if quick else (0, 3)
-    command = [sys.executable, "-m", "benchmarks.network", str(layers), str(repeats)]
-    found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    found = _told("benchmarks.network", str(layers), str(repeats))
     name = f"ResNet-50 ({found['layers']} layers, {found['gmacs']:.2f} GMAC)"
     yield Figure(f"{name}, run", found["seconds"], "s", None if quick else 4)
     yield Figure(f"{name}, one more chip", found["other_chip_seconds"], "s", None if quick else 2)
     yield Figure(f"{name}, peak memory", found["peak_gb"], "GB", None if quick else 1.5)
+
+
+def import_figures(quick: bool) -> Iterator[Figure]:
+    """Import and reading in child processes, whose memory is measured."""
+    found = _told("benchmarks.importing", "import")
+    yield Figure("import and trace resnet50-thin", found["seconds"], "s", 60)
+    yield Figure("its memory beside its tensors (float32)", found["ratio"], "x", 2)
+    if quick:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "vgg16.safetensors")
+        made = "zoo.synthetic_trace(zoo.shape_network('vgg16'))"
+        code = f"from accelsim import zoo, trace; trace.write({made}, {path!r})"
+        subprocess.run([sys.executable, "-c", code], check=True)
+        found = _told("benchmarks.importing", "read", path)
+    yield Figure("read all of VGG-16's trace, memory / tensors", found["ratio"], "x", 2)
+
+
+def _told(*arguments: str) -> dict[str, float]:
+    """What a module of its own process prints as JSON."""
+    command = [sys.executable, "-m", *arguments]
+    found: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return found
 
 
 def main() -> None:
