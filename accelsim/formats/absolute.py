@@ -21,6 +21,7 @@ from accelsim.errors import TraceError
 from accelsim.formats.stream import (
     Integers,
     Stream,
+    check_canonical,
     check_stream,
     matrix_of,
     packed_bytes,
@@ -89,6 +90,7 @@ class Absolute:
         if wrong >= 0:
             raise TraceError(f"{name}: entry {wrong} has index {index[wrong]} in a line of {elements}")
         dense: Integers = words.view(dtype).reshape(shape)
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
         return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:

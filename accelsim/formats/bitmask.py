@@ -66,6 +66,7 @@ def decode(
     dtype, (runs, elements) = stream.payload.dtype, runs_of(shape)
     zeros = zeros_of_rows(zero_point, shape, runs, dtype, name)
     masks = _checked_masks(stream, shape, name)
+    _check_stored(masks, stream.payload.view(unsigned(dtype)), zeros, name)
     words = decode_runs(masks, stream.payload.view(unsigned(dtype)), zeros, elements)
     dense: Integers = words.view(dtype).reshape(shape)
     return dense
@@ -81,6 +82,17 @@ def mask_bytes(shape: tuple[int, ...]) -> int:
     """Bytes of the mask of a tensor of `shape`."""
     runs, elements = runs_of(shape)
     return runs * ((elements + 7) // 8)
+
+
+def _check_stored(masks: npt.NDArray[np.uint8], values: Integers, zeros: Integers, name: str) -> None:
+    """Raise TraceError if one of the values is its run's zero."""
+    of_values = zeros[:1]
+    if (zeros != of_values).any():
+        of_values = np.repeat(zeros, np.bitwise_count(masks).sum(axis=1, dtype=np.int64))
+    if (values == of_values).any():
+        raise TraceError(
+            f"{name}: value {int(np.argmax(values == of_values))} is a zero, which no mask tells"
+        )
 
 
 def _checked_masks(stream: Stream, shape: tuple[int, ...], name: str) -> npt.NDArray[np.uint8]:

@@ -21,6 +21,7 @@ from accelsim.errors import TraceError
 from accelsim.formats.stream import (
     Integers,
     Stream,
+    check_canonical,
     check_stream,
     check_values,
     matrix_of,
@@ -71,6 +72,7 @@ class Block:
         dtype = stream.payload.dtype
         dense: Integers = np.broadcast_to(zeros_of(zero_point, shape, dtype, name), shape).copy()
         dense.reshape(-1)[places] = stream.payload
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
         return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
@@ -172,6 +174,7 @@ class NOfM:
         if padded[:, elements:].any():
             raise TraceError(f"{name}: a value stands past the end of a line of {elements}")
         dense: Integers = np.ascontiguousarray(padded[:, :elements]).reshape(shape)
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
         return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from accelsim.errors import TraceError
 from accelsim.formats.run_length import RunLength
-from accelsim.formats.stream import Integers, Stream, check_stream
+from accelsim.formats.stream import Integers, Stream, check_canonical, check_stream
 
 Bytes = npt.NDArray[np.uint8]
 _LONGEST = 56  # bits of a code; a longer one needs more symbols than fit in any memory
@@ -158,7 +158,10 @@ class HuffmanRunLength:
             for i, part in enumerate(coded)
         ]
         values = np.ascontiguousarray(np.stack(planes, axis=1)).reshape(-1).view(dtype)
-        return RunLength(self.run_bits).of_entries(runs.astype(np.uint32), values, shape, zero_point, name)
+        entries = RunLength(self.run_bits)
+        dense = entries.of_entries(runs.astype(np.uint32), values, shape, zero_point, name)
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
+        return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:
         """Bits as encoded, tables included; `bits` plays no part: codes are as long as they need to be."""

@@ -25,6 +25,7 @@ from accelsim.errors import TraceError
 from accelsim.formats.stream import (
     Integers,
     Stream,
+    check_canonical,
     check_stream,
     matrix_of,
     packed_bytes,
@@ -93,6 +94,7 @@ class RelativeCSC:
         if wrong >= 0:
             raise TraceError(f"{name}: entry {wrong} lies past the end of its column of {rows} rows")
         dense: Integers = words.view(dtype).reshape(shape)
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
         return dense
 
     def size_bits(self, dense: Integers, zero_point: npt.ArrayLike = 0, bits: int = 8) -> int:

@@ -23,6 +23,7 @@ from accelsim.errors import TraceError
 from accelsim.formats.stream import (
     Integers,
     Stream,
+    check_canonical,
     check_stream,
     packed_bytes,
     runs_of,
@@ -72,9 +73,10 @@ class RunLength:
         count, needed = stream.payload.size, packed_bytes(stream.payload.size, self.run_bits)
         if stream.metadata.size != needed:
             raise TraceError(f"{name}: {count} runs are {needed} bytes, not {stream.metadata.size}")
-        return self.of_entries(
-            unpack(stream.metadata, count, self.run_bits), stream.payload, shape, zero_point, name
-        )
+        runs = unpack(stream.metadata, count, self.run_bits)
+        dense = self.of_entries(runs, stream.payload, shape, zero_point, name)
+        check_canonical(stream, self.encode(dense, zero_point, name), name)
+        return dense
 
     def of_entries(
         self,
@@ -88,10 +90,10 @@ class RunLength:
         from accelsim.formats._gaps_kernel import decode_gaps
 
         lines, elements = runs_of(shape)
-        zeros = zeros_of_rows(zero_point, shape, lines, values.dtype, name)
         size, longest = prod(shape), (1 << self.run_bits) - 1
         if size > (values.size + 1) * (longest + 1):  # before anything of that size is allocated
             raise TraceError(f"{name}: {values.size} entries cannot tell the {size} elements of {shape}")
+        zeros = zeros_of_rows(zero_point, shape, lines, values.dtype, name)
         words, told, wrong = decode_gaps(runs, values.view(unsigned(values.dtype)), zeros, elements)
         if wrong >= 0:
             raise TraceError(f"{name}: entry {wrong} lies at element {told} of {size}")

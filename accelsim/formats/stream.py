@@ -11,7 +11,8 @@ from accelsim.errors import TraceError
 
 Integers = npt.NDArray[Any]  # int8, uint8 or int16
 _DTYPES = ("int8", "uint8", "int16")
-MOST_ELEMENTS = 1 << 33  # of one tensor: a damaged shape must not become an allocation of terabytes
+MOST_ELEMENTS = 1 << 32  # of one tensor: a damaged shape must not become an allocation of terabytes
+_MOST_EMPTY = 1 << 20  # all but the zeros of a shape without elements, multiplied
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +100,22 @@ def zeros_of_rows(
 def check_stream(stream: Stream, shape: tuple[int, ...], name: str) -> None:
     """Raise TraceError unless a stream has arrays of the right kind, and the shape can be allocated."""
     check_values(stream.payload, name)
-    if prod(shape) > MOST_ELEMENTS or min(shape, default=0) < 0:
+    most = MOST_ELEMENTS if all(shape) else _MOST_EMPTY
+    if min(shape, default=0) < 0 or prod(max(size, 1) for size in shape) > most:
         raise TraceError(f"{name}: shape {shape} claims {prod(shape)} elements; at most {MOST_ELEMENTS}")
     for part, array in (("metadata", stream.metadata), ("payload", stream.payload)):
         if array.ndim != 1:
             raise TraceError(f"{name}: {part} must have one dimension, not shape {array.shape}")
     if stream.metadata.dtype != np.uint8:
         raise TraceError(f"{name}: metadata must be uint8, not {stream.metadata.dtype}")
+
+
+def check_canonical(stream: Stream, again: Stream, name: str) -> None:
+    """Raise TraceError if the tensor that a stream was decoded to encodes to another one."""
+    for part in ("metadata", "payload"):
+        given, back = getattr(stream, part), getattr(again, part)
+        if given.dtype != back.dtype or not np.array_equal(given, back):
+            raise TraceError(
+                f"{name}: no tensor encodes to this {part}: "
+                "a zero is stored that need not be, or an unused bit is set"
+            )

@@ -54,7 +54,7 @@ def from_folder(path: str | Path, *, channels_first: bool = False) -> NetworkTra
             raise TraceError(f"{file}: a second array {name!r}")
         try:
             array = np.load(file, allow_pickle=False)
-        except (ValueError, OSError, EOFError, MemoryError) as error:
+        except Exception as error:  # numpy raises a dozen kinds for a damaged header
             raise TraceError(f"{file}: not a .npy file of numbers: {error}") from error
         given[name] = _channels_last(array) if channels_first else array
     for name, number in _numbers(folder / _TABLE).items():
@@ -83,24 +83,29 @@ def _name(relative: Path, file: Path) -> str:
 
 
 def _numbers(table: Path) -> dict[str, int]:
+    """`layer/option` -> number, of a folder's table; raises TraceError with file and line."""
     if not table.is_file():
         return {}
-    with table.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        found: dict[str, int] = {}
-        for row in reader:
-            layer = (row.pop("layer", None) or "").strip()
-            for key, text in row.items():
-                if not layer or key is None or text is None:
-                    raise TraceError(
-                        f"{table}:{reader.line_num}: needs a layer and as many columns as the head"
-                    )
-                if not text.strip():
-                    continue
-                try:
-                    found[f"{layer}/{key.strip()}"] = int(text)
-                except ValueError as error:
-                    raise TraceError(
-                        f"{table}:{reader.line_num}: {key} must be a whole number, not {text!r}"
-                    ) from error
+    found: dict[str, int] = {}
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            for row in reader:
+                found |= _options(row, f"{table}:{reader.line_num}")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TraceError(f"{table}: is not CSV in UTF-8: {error}") from error
+    return found
+
+
+def _options(row: dict[str, Any], where: str) -> dict[str, int]:
+    layer = (row.pop("layer", None) or "").strip()
+    found = {}
+    for key, text in row.items():
+        if not layer or key is None or text is None:
+            raise TraceError(f"{where}: needs a layer and as many columns as the head")
+        if not text.strip():
+            continue
+        if not re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", text):
+            raise TraceError(f"{where}: {key} must be a whole number of at most 9 digits, not {text!r}")
+        found[f"{layer}/{key.strip()}"] = int(text)
     return found

@@ -184,7 +184,8 @@ def _per_filter(name: str, what: str, value: npt.ArrayLike, filters: int, dtype:
     whole = dtype is not np.int32 or (given.dtype.kind in "iu" and (given == given.astype(dtype)).all())
     if given.dtype.kind not in "iuf" or not whole:
         raise TraceError(f"{name}: {what} must be {np.dtype(dtype).name}, not {given.dtype}")
-    return np.broadcast_to(given.astype(dtype), (filters,))
+    with np.errstate(over="ignore"):  # an infinite scale is refused by name later
+        return np.broadcast_to(given.astype(dtype), (filters,))
 
 
 def _pair(name: str, what: str, value: Pair | int, least: int) -> Pair:
