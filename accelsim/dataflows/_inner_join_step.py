@@ -3,7 +3,7 @@
 ::
 
     row i    <- weight chunk of filter i           # gathered once per filter block, for all its steps
-    column j <- activation chunk of position j     # a padding tap: mask 0, no bytes
+    column j <- activation chunks of position j    # one per group; a padding tap: mask 0, no bytes
     match masks -> slots -> lanes -> work          # kernels.matching
 """
 
@@ -81,31 +81,40 @@ def load_rows(rows, first_filter, step, costs, masks, counts, row_masks, row_cou
 
 @kernel
 def load_columns(
-    columns, pixels, group, groups, chunk, costs, masks, counts, column_masks, column_counts, side
+    columns, pixels, group0, of_rows, groups, chunk, costs, masks, counts, column_masks, column_counts, side
 ):
-    """Gather the activation chunks of one step, as `load_rows`; pixels int64 [>= columns], -1 for padding."""
+    """Gather the activation chunks of one step, as `load_rows`: those of `of_rows` groups from `group0` on.
+
+    Parameters
+    ----------
+    pixels : int64 [>= columns], -1 for padding
+    groups : int, of the layer
+    column_masks, column_counts : uint64 [words, >= of_rows, >= columns], int64 [>= of_rows, >= columns]
+    """
     nonzeros = np.int64(0)
     padding = np.int64(0)
     stored = np.int64(0)
     reads = np.int64(0)
     queued = np.int64(0)
     for j in range(columns):
-        pixel = pixels[j]
-        if pixel < 0:
-            padding += 1
-            column_counts[j] = 0
-            for word in range(masks.shape[2]):
-                column_masks[word, j] = np.uint64(0)
-        else:
-            row = pixel * groups + group
-            for word in range(masks.shape[2]):
-                column_masks[word, j] = masks[row, chunk, word]
-            nonzero = counts[row, chunk]
-            column_counts[j] = nonzero
-            nonzeros += nonzero
-            stored += costs[nonzero, at.STORED]
-            reads += costs[nonzero, at.READS]
-            queued += costs[nonzero, at.QUEUED]
+        padding += np.int64(pixels[j] < 0)
+    for g in range(of_rows):
+        for j in range(columns):
+            pixel = pixels[j]
+            if pixel < 0:
+                column_counts[g, j] = 0
+                for word in range(masks.shape[2]):
+                    column_masks[word, g, j] = np.uint64(0)
+            else:
+                row = pixel * groups + group0 + g
+                for word in range(masks.shape[2]):
+                    column_masks[word, g, j] = masks[row, chunk, word]
+                nonzero = counts[row, chunk]
+                column_counts[g, j] = nonzero
+                nonzeros += nonzero
+                stored += costs[nonzero, at.STORED]
+                reads += costs[nonzero, at.READS]
+                queued += costs[nonzero, at.QUEUED]
     side[at.NONZERO] = nonzeros
     side[at.PADDING] = padding
     side[at.STORED] = stored
@@ -115,21 +124,9 @@ def load_columns(
 
 @kernel
 def lane_work(
-    rows,
-    columns,
-    elements,
-    p,
-    row_masks,
-    column_masks,
-    row_counts,
-    column_counts,
-    matched,
-    slots,
-    work,
-    lane_slots,
-    active,
-    sums,
-):
+    rows, columns, group_rows, elements, p, row_masks, column_masks, row_counts, column_counts, matched,
+    slots, work, lane_slots, active, sums,
+):  # fmt: skip
     """Work of every consumer of one step, and the idle and empty lane-cycles inside it."""
     lanes, policy_w, policy_a = p[at.LANES], p[at.POLICY_W], p[at.POLICY_A]
     if not p[at.FIXED]:
@@ -138,7 +135,9 @@ def lane_work(
         if skips_w and skips_a:
             slots = matched
         else:
-            fill_slots(rows, columns, elements, skips_w, skips_a, row_counts, column_counts, slots)
+            fill_slots(
+                rows, columns, group_rows, elements, skips_w, skips_a, row_counts, column_counts, slots
+            )
         cycles, empty = pooled_work(rows, columns, lanes, slots, work)
         sums[at.WORK] += cycles
         sums[at.EMPTY] += empty * lanes
@@ -148,23 +147,15 @@ def lane_work(
             for i in range(rows):
                 for j in range(columns):
                     sums[at.UPDATES] += pooled_updates(
-                        i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a
+                        i, i // group_rows, j, lanes, elements, row_masks, column_masks, policy_w, policy_a
                     )
         return
     for i in range(rows):
         for j in range(columns):
             updates = fixed_lanes(
-                i,
-                j,
-                lanes,
-                elements,
-                row_masks,
-                column_masks,
-                policy_w,
-                policy_a,
-                lane_slots,
-                active,
-            )
+                i, i // group_rows, j, lanes, elements, row_masks, column_masks, policy_w, policy_a,
+                lane_slots, active,
+            )  # fmt: skip
             if p[at.SET_SYNC]:
                 for lane in range(lanes):
                     work[i, j * lanes + lane] = max(lane_slots[lane], 1)

@@ -63,18 +63,18 @@ def leave_set(rows, columns, per_pe, end):
 
 
 @kernel
-def add_step(rows, columns, elements, weights, activations, p, sums):
+def add_step(rows, columns, group_rows, elements, weights, activations, p, sums):
     """Count what one step carries: sums of its two sides, times their receivers."""
     sums[at.STEPS] += 1
     sums[at.ALL] += elements * rows * columns
     sums[at.NONZERO_W] += weights[at.NONZERO] * columns
-    sums[at.NONZERO_A] += activations[at.NONZERO] * rows
+    sums[at.NONZERO_A] += activations[at.NONZERO] * group_rows
     sums[at.BYTES_W] += weights[at.STORED]
     sums[at.BYTES_A] += activations[at.STORED]
     sums[at.READS_W] += weights[at.READS]
     sums[at.READS_A] += activations[at.READS]
     sums[at.QUEUE_W] += weights[at.QUEUED] * columns
-    sums[at.QUEUE_A] += activations[at.QUEUED] * rows
+    sums[at.QUEUE_A] += activations[at.QUEUED] * group_rows
     if p[at.POLICY_A] == COMPUTE:
         pairs = elements * rows if p[at.POLICY_W] == COMPUTE else weights[at.NONZERO]
         sums[at.PADDING_DONE] += activations[at.PADDING] * pairs
@@ -82,7 +82,7 @@ def add_step(rows, columns, elements, weights, activations, p, sums):
 
 @kernel
 def run_set(
-    first_set, rows, columns, before, group, groups, channels, p, costs, a_masks, a_counts, pixels, block,
+    first_set, rows, columns, before, of_groups, groups, channels, p, costs, a_masks, a_counts, pixels, block,
     scratch, queue, sums,
 ):  # fmt: skip
     """All steps of one output set on the mapped PEs of one domain, and the drain of its accumulators.
@@ -90,6 +90,7 @@ def run_set(
     Parameters
     ----------
     before : (rows, columns) mapped in the set before
+    of_groups : (first group of the rows, their number, rows of each)
     channels : (first chunk, chunks, elements of the last)
     costs : of activation chunks, as `chunk_costs`
     block : weight masks, counts and sums of each step, as `load_block`
@@ -100,19 +101,20 @@ def run_set(
     column_masks, column_counts, side, matched, slots, work, lane_slots, active = scratch
     state, started, end = queue
     first_chunk, chunks, last_elements = channels
+    group0, of_rows, group_rows = of_groups
     per_pe = p[at.LANES] if p[at.SET_SYNC] else 1
     for step in range(row_masks.shape[0]):
         tap, chunk = step // chunks, step % chunks
         elements = last_elements if chunk == chunks - 1 else p[at.CHUNK]
         load_columns(
-            columns, pixels[tap], group, groups, first_chunk + chunk, costs[np.int64(elements < p[at.CHUNK])],
-            a_masks, a_counts, column_masks, column_counts, side,
+            columns, pixels[tap], group0, of_rows, groups, first_chunk + chunk,
+            costs[np.int64(elements < p[at.CHUNK])], a_masks, a_counts, column_masks, column_counts, side,
         )  # fmt: skip
-        add_step(rows, columns, elements, sides[step], side, p, sums)
-        sums[at.MATCHED] += match(rows, columns, row_masks[step], column_masks, matched)
+        add_step(rows, columns, group_rows, elements, sides[step], side, p, sums)
+        sums[at.MATCHED] += match(rows, columns, group_rows, row_masks[step], column_masks, matched)
         lane_work(
-            rows, columns, elements, p, row_masks[step], column_masks, row_counts[step], column_counts,
-            matched, slots, work, lane_slots, active, sums,
+            rows, columns, group_rows, elements, p, row_masks[step], column_masks, row_counts[step],
+            column_counts, matched, slots, work, lane_slots, active, sums,
         )  # fmt: skip
         send_cycles = max(1, (sides[step, at.STORED] + side[at.STORED] + p[at.FEED] - 1) // p[at.FEED])
         send(state, started, send_cycles, step == 0)
@@ -125,6 +127,15 @@ def run_set(
     last, idle = leave_set(rows, columns, per_pe, end)
     sums[at.LANE_IDLE] += idle
     drain(state, last, (rows * columns + p[at.DRAIN_RATE] - 1) // p[at.DRAIN_RATE])
+
+
+@kernel
+def filter_block(k, end, rows, group_filters):
+    """Filters of the block that starts with filter k: whole groups if two fit, else of one group."""
+    fitting = min(rows, end - k) // group_filters
+    if k % group_filters == 0 and fitting > 1:
+        return fitting * group_filters
+    return min(rows, end - k, group_filters - k % group_filters)
 
 
 @kernel
@@ -141,11 +152,11 @@ def load_block(rows, first_filter, channels, stored_chunks, p, costs, masks, cou
 
 
 @kernel
-def new_scratch(rows, columns, per_pe, words, p):
+def new_scratch(rows, columns, per_pe, groups, words, p):
     """Masks, counts and sums of a step's columns; its matches, slots and work; lanes of one PE."""
     return (
-        np.empty((words, columns), np.uint64),
-        np.empty(columns, np.int64),
+        np.empty((words, groups, columns), np.uint64),
+        np.empty((groups, columns), np.int64),
         np.empty(at.SIDE, np.int64),
         np.empty((rows, columns), np.int64),
         np.empty((rows, columns), np.int64),
@@ -181,22 +192,24 @@ def run_domain(
         np.empty((steps, rows), np.int64),
         np.empty((steps, at.SIDE), np.int64),
     )
-    scratch = new_scratch(rows, columns, per_pe, words, p)
+    scratch = new_scratch(rows, columns, per_pe, max(rows // group_filters, 1), words, p)
     queue = (state, np.zeros(p[at.DEPTH], np.int64), end)
     before = (np.int64(0), np.int64(0))
     k = box[2]
     while k < box[3]:
-        group = k // group_filters
-        block_rows = min(p[at.ROWS], box[3] - k, (group + 1) * group_filters - k)
+        block_rows = filter_block(k, box[3], p[at.ROWS], group_filters)
         used_rows = max(min(rows, block_rows - row0), 0)
+        of_rows = max(used_rows // group_filters, 1)
+        of_groups = ((k + row0) // group_filters, of_rows, used_rows // of_rows)
         load_block(used_rows, k + row0, channels, stored_chunks, p, costs_w, w_masks, w_counts, block)
         for first in range(0, positions, p[at.COLUMNS]):
             used_columns = max(min(columns, positions - first - column0), 0)
             if used_rows > 0 and used_columns > 0:
                 fill_pixels(geometry, box, first + column0, used_columns, pixels)
                 run_set(
-                    k == box[2] and first == 0, used_rows, used_columns, before, group, geometry[GROUPS],
-                    channels, p, costs_a, a_masks, a_counts, pixels, block, scratch, queue, sums,
+                    k == box[2] and first == 0, used_rows, used_columns, before, of_groups,
+                    geometry[GROUPS], channels, p, costs_a, a_masks, a_counts, pixels, block, scratch, queue,
+                    sums,
                 )  # fmt: skip
             before = (used_rows, used_columns)
         k += block_rows

@@ -3,7 +3,7 @@
 ::
 
     for each output set                       # filter block outer, position block inner
-      rows    <- up to `rows` filters of one group;  columns <- up to `columns` output positions
+      rows    <- filters of one group, or of several whole ones;  columns <- up to `columns` output positions
       for r, s, channel chunk                 # one step: broadcast, match, multiply what policies keep
 
 All nine zero policies; SparTen, Cambricon-X, Cnvlutin and dense arrays are points of it. Masks are

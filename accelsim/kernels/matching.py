@@ -1,7 +1,8 @@
 """Matching of weight and activation masks on every PE of one broadcast step, and what lanes make of it.
 
 Work is counted per PE from masks of one chunk. `matched` counts pairs with both operands non-zero,
-`slots` pairs that take a lane for a cycle, `work` cycles of the step (at least 1).
+`slots` pairs that take a lane for a cycle, `work` cycles of the step (at least 1). Rows are those of one
+group or of several, `group_rows` each; a column has a chunk for each group.
 """
 
 import numpy as np
@@ -12,13 +13,13 @@ COMPUTE, GATE, SKIP = range(3)
 
 
 @kernel
-def match(rows, columns, row_masks, column_masks, matched):
+def match(rows, columns, group_rows, row_masks, column_masks, matched):
     """Pairs with both operands non-zero on each PE.
 
     Parameters
     ----------
     row_masks : uint64 [words, >= rows], weight chunk of each row
-    column_masks : uint64 [words, >= columns], activation chunk of each column
+    column_masks : uint64 [words, groups, >= columns], activation chunks of each column
     matched : int64 [>= rows, >= columns], written
 
     Returns
@@ -28,30 +29,35 @@ def match(rows, columns, row_masks, column_masks, matched):
     total = np.int64(0)
     for i in range(rows):
         mask = row_masks[0, i]
+        group = i // group_rows
         for j in range(columns):
-            both = np.int64(popcount(mask & column_masks[0, j]))
+            both = np.int64(popcount(mask & column_masks[0, group, j]))
             matched[i, j] = both
             total += both
     for word in range(1, row_masks.shape[0]):
         for i in range(rows):
             mask = row_masks[word, i]
+            group = i // group_rows
             for j in range(columns):
-                both = np.int64(popcount(mask & column_masks[word, j]))
+                both = np.int64(popcount(mask & column_masks[word, group, j]))
                 matched[i, j] += both
                 total += both
     return total
 
 
 @kernel
-def fill_slots(rows, columns, elements, skips_weight, skips_activation, row_counts, column_counts, slots):
+def fill_slots(
+    rows, columns, group_rows, elements, skips_weight, skips_activation, row_counts, column_counts, slots
+):
     """Slots of each PE where at most one operand is skipped: its non-zero elements, or all elements."""
     for i in range(rows):
         if skips_weight:
             for j in range(columns):
                 slots[i, j] = row_counts[i]
         elif skips_activation:
+            group = i // group_rows
             for j in range(columns):
-                slots[i, j] = column_counts[j]
+                slots[i, j] = column_counts[group, j]
         else:
             for j in range(columns):
                 slots[i, j] = elements
@@ -107,14 +113,14 @@ def real_mask(elements, word):
 
 
 @kernel
-def pooled_updates(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a):
+def pooled_updates(i, group, j, lanes, elements, row_masks, column_masks, policy_w, policy_a):
     """Cycles of one PE's step in which at least one pooled lane multiplies (slots that gate exist)."""
     updates = np.int64(0)
     index = np.int64(0)
     last = np.int64(-1)
     for word in range(row_masks.shape[0]):
         real = real_mask(elements, word)
-        slot, done = pair_masks(row_masks[word, i], column_masks[word, j], real, policy_w, policy_a)
+        slot, done = pair_masks(row_masks[word, i], column_masks[word, group, j], real, policy_w, policy_a)
         while slot != np.uint64(0):
             lowest = slot & (~slot + np.uint64(1))
             if done & lowest != np.uint64(0) and index // lanes != last:
@@ -126,7 +132,9 @@ def pooled_updates(i, j, lanes, elements, row_masks, column_masks, policy_w, pol
 
 
 @kernel
-def fixed_lanes(i, j, lanes, elements, row_masks, column_masks, policy_w, policy_a, lane_slots, active):
+def fixed_lanes(
+    i, group, j, lanes, elements, row_masks, column_masks, policy_w, policy_a, lane_slots, active
+):
     """Slots of each fixed lane of one PE, and the cycles in which at least one of them multiplies.
 
     Element e of the chunk belongs to lane e mod lanes; each lane takes its slots from cycle 0 on.
@@ -146,7 +154,7 @@ def fixed_lanes(i, j, lanes, elements, row_masks, column_masks, policy_w, policy
     updates = np.int64(0)
     for word in range(row_masks.shape[0]):
         real = real_mask(elements, word)
-        slot, done = pair_masks(row_masks[word, i], column_masks[word, j], real, policy_w, policy_a)
+        slot, done = pair_masks(row_masks[word, i], column_masks[word, group, j], real, policy_w, policy_a)
         while slot != np.uint64(0):
             lowest = slot & (~slot + np.uint64(1))
             element = 64 * word + popcount(lowest - np.uint64(1))

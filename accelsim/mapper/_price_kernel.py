@@ -60,7 +60,8 @@ def estimated_cycles(boxes, layer, machine, step_cycles):
     for tile in range(boxes.shape[0]):
         box = boxes[tile]
         filters = box[3] - box[2]  # whole groups, or a part of one
-        blocks = filters // of_group * ((of_group + rows - 1) // rows)
+        together = max(rows // of_group, 1)  # groups of a block of filters
+        blocks = (filters // of_group + together - 1) // together * ((of_group + rows - 1) // rows)
         blocks += (filters % of_group + rows - 1) // rows
         positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
         sets = blocks * ((positions + machine[COLUMNS] - 1) // machine[COLUMNS])

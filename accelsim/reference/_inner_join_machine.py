@@ -115,7 +115,7 @@ class Domain:
         self._unstarted = [0] * self._array.queue_depth
         # By set of the stream: lane groups that have not ended it, outputs not yet drained.
         opening = [step for step in steps if step.opens_set]
-        self._outputs_left = [len(step.weights) * len(step.activations) for step in opening]
+        self._outputs_left = [len(step.weights) * len(step.columns) for step in opening]
         self._unended = [outputs * self._groups_per_pe for outputs in self._outputs_left]
         self._unended_total = sum(self._unended)
         self._drained_sets = 0
@@ -184,7 +184,7 @@ class Domain:
 
     def _match(self, group: LaneGroup, step: Step) -> list[LaneLabels]:
         """Labels of the group's lanes in each cycle of the step, after counting its pairs."""
-        weight, activation = step.weights[group.pe.row], step.activations[group.pe.column]
+        weight, activation = step.weights[group.pe.row], step.activation(group.pe.row, group.pe.column)
         outcomes = [
             self._outcomes[pair]
             for pair in zip(weight.nonzero[group.offsets], activation.nonzero[group.offsets], strict=True)
@@ -231,7 +231,7 @@ class Domain:
         if self._next and self._staged_bytes < step.scratchpad_bytes:
             return
         for row in step.weights:
-            for column in step.activations:
+            for column in step.columns:
                 for group in self._receivers[row, column]:
                     group.queue.append((self._next, cycle))
                     self._unstarted[self._next % depth] += 1
@@ -243,15 +243,15 @@ class Domain:
         counts, word_bytes = self._counts, self._chip.scratchpad.word_bytes
         counts["steps"] += 1
         if step.opens_set:
-            counts["outputs"] += len(step.weights) * len(step.activations)
-        for operand, chunks, receivers in (
-            ("weight", step.weights.values(), len(step.activations)),
-            ("activation", step.activations.values(), len(step.weights)),
-        ):
-            for chunk in chunks:
-                counts[f"{operand}_scratchpad_read_bytes"] += chunk.scratchpad_bytes
-                counts[f"{operand}_scratchpad_reads"] += -(-chunk.scratchpad_bytes // word_bytes)
-                counts[f"{operand}_queue_write_bytes"] += chunk.queue_bytes * receivers
+            counts["outputs"] += len(step.weights) * len(step.columns)
+        sent = [("weight", chunk, len(step.columns)) for chunk in step.weights.values()]
+        sent += [
+            ("activation", chunk, step.receivers(group)) for (group, _), chunk in step.activations.items()
+        ]
+        for operand, chunk, receivers in sent:
+            counts[f"{operand}_scratchpad_read_bytes"] += chunk.scratchpad_bytes
+            counts[f"{operand}_scratchpad_reads"] += -(-chunk.scratchpad_bytes // word_bytes)
+            counts[f"{operand}_queue_write_bytes"] += chunk.queue_bytes * receivers
 
     def work(self, cycle: int, tile_computing: bool) -> None:
         """Spend `cycle`: every lane works or waits, the drain takes outputs.

@@ -4,7 +4,8 @@
 
     for each output set                       # filter block outer, position block inner
       for r, s, channel chunk                 # one step
-        weight chunk of each used row of the domain, activation chunk of each used column
+        weight chunk of each used row of the domain
+        activation chunk of each group of these rows, of each used column
 """
 
 from collections.abc import Iterator
@@ -51,19 +52,33 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One broadcast: chunks by used row and by used column of the domain.
+    """One broadcast: chunks by used row, and by group and used column of the domain.
 
     Attributes
     ----------
     set_ordinal : index of its output set in the domain's stream
     opens_set, closes_set : whether it is the set's first, last step
+    row_groups : group of the filter on each used row
+    columns : the used columns
+    weights : by row
+    activations : by group and column
     """
 
     set_ordinal: int
     opens_set: bool
     closes_set: bool
+    row_groups: dict[int, int]
+    columns: list[int]
     weights: dict[int, Chunk]
-    activations: dict[int, Chunk]
+    activations: dict[tuple[int, int], Chunk]
+
+    def activation(self, row: int, column: int) -> Chunk:
+        """The activation chunk that the PE receives."""
+        return self.activations[self.row_groups[row], column]
+
+    def receivers(self, group: int) -> int:
+        """How many rows an activation chunk of a group goes to."""
+        return list(self.row_groups.values()).count(group)
 
     @property
     def scratchpad_bytes(self) -> int:
@@ -73,15 +88,21 @@ class Step:
 
 
 def output_sets(trace: LayerTrace, tile: Tile, chip: Accelerator) -> list[OutputSet]:
-    """The tile's sets in order: filter blocks of one group outermost, position blocks inside."""
+    """The tile's sets in order: filter blocks outermost, position blocks inside."""
     rows, columns = chip.pe_array.rows, chip.pe_array.columns
     group_filters = trace.layer.group_filters
     blocks = []
     first = tile.k0
     while first < tile.k1:
         group_end = (first // group_filters + 1) * group_filters
-        blocks.append(range(first, min(first + rows, tile.k1, group_end)))
-        first = blocks[-1].stop
+        stop = min(first + rows, tile.k1, group_end)
+        if first % group_filters == 0:
+            # Further whole groups join as long as they fit on the rows and lie in the tile.
+            while group_end <= tile.k1 and group_end - first <= rows:
+                stop = group_end
+                group_end += group_filters
+        blocks.append(range(first, stop))
+        first = stop
     positions = list(product(range(tile.n0, tile.n1), range(tile.p0, tile.p1), range(tile.q0, tile.q1)))
     return [
         OutputSet(block, positions[j : j + columns])
@@ -152,17 +173,20 @@ def domain_steps(
     taps = list(product(range(layer.kernel[0]), range(layer.kernel[1]), chunks))
     mapped = [output_set for output_set in sets if output_set.maps(rows.start, columns.start)]
     for ordinal, output_set in enumerate(mapped):
-        group = output_set.filters[0] // layer.group_filters
         used_rows = [row for row in rows if row < len(output_set.filters)]
+        row_groups = {row: output_set.filters[row] // layer.group_filters for row in used_rows}
         used_columns = [column for column in columns if column < len(output_set.positions)]
         for index, (r, s, channels) in enumerate(taps):
             yield Step(
                 set_ordinal=ordinal,
                 opens_set=index == 0,
                 closes_set=index == len(taps) - 1,
+                row_groups=row_groups,
+                columns=used_columns,
                 weights={row: reader.weights(output_set.filters[row], r, s, channels) for row in used_rows},
                 activations={
-                    column: reader.activations(output_set.positions[column], group, r, s, channels)
+                    (group, column): reader.activations(output_set.positions[column], group, r, s, channels)
+                    for group in sorted(set(row_groups.values()))
                     for column in used_columns
                 },
             )

@@ -22,7 +22,7 @@ def chips(draw):
     weight, activation = draw(st.sampled_from(POLICIES)), draw(st.sampled_from(POLICIES))
     sync = "step" if assignment == "pooled" else draw(st.sampled_from(["step", "set"]))
     settings_ = {
-        "pe_array.rows": draw(st.integers(1, 4)),
+        "pe_array.rows": draw(st.sampled_from([1, 2, 3, 4, 6])),
         "pe_array.columns": draw(st.integers(1, 4)),
         "pe_array.lanes": draw(st.integers(1, 5)),
         "pe_array.weight_policy": weight,
@@ -49,9 +49,9 @@ def chips(draw):
 @st.composite
 def layers(draw):
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    channels = draw(st.sampled_from([1, 2, 5, 8, 9, 17, 40]))
-    filters = groups * draw(st.integers(1, 5))
+    groups = draw(st.sampled_from([1, 1, 2, 3, 5, 7]))
+    channels = draw(st.sampled_from([1, 2, 5, 8, 9, 17, 40] if groups == 1 else [1, 1, 2, 9]))
+    filters = groups * draw(st.sampled_from([1, 2, 3, 4, 5] if groups < 3 else [1, 1, 2, 3]))
     kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
     size = [
@@ -91,7 +91,10 @@ def cases(draw):
     layer = trace.layer
     n, p, q, k = layer.output_shape
     c = _span(draw, layer.group_channels, chip.pe_array.chunk_elements)
-    spans = [_span(draw, n), _span(draw, k), c, _span(draw, min(p, 4)), _span(draw, min(q, 4))]
+    # A part of one group, or whole groups.
+    per_group = layer.group_filters
+    filters = _span(draw, k, per_group) if draw(st.booleans()) else _span(draw, per_group)
+    spans = [_span(draw, n), filters, c, _span(draw, min(p, 4)), _span(draw, min(q, 4))]
     return chip, trace, Tile(*(edge for span in spans for edge in span))
 
 

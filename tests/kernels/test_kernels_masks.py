@@ -38,18 +38,27 @@ def test_a_mask_has_a_bit_per_element_that_is_no_zero(values: Any, chunk: int, d
 
 
 @pytest.mark.small
-@given(data=st.data(), elements=st.integers(1, 130), rows=st.integers(1, 4), columns=st.integers(1, 4))
+@given(
+    data=st.data(),
+    elements=st.integers(1, 130),
+    groups=st.integers(1, 3),
+    group_rows=st.integers(1, 3),
+    columns=st.integers(1, 4),
+)
 def test_matching_counts_pairs_with_both_bits(
-    data: st.DataObject, elements: int, rows: int, columns: int
+    data: st.DataObject, elements: int, groups: int, group_rows: int, columns: int
 ) -> None:
-    w, a = (data.draw(hnp.arrays(np.bool_, (n, elements))) for n in (rows, columns))
+    rows = groups * group_rows
+    w = data.draw(hnp.arrays(np.bool_, (rows, elements)))
+    a = data.draw(hnp.arrays(np.bool_, (groups, columns, elements)))
     words = (elements + 63) // 64
-    row_masks, column_masks = (
-        np.array([words_of(line.tolist(), words) for line in bits], np.uint64).T.copy() for bits in (w, a)
-    )
+    row_masks = np.array([words_of(line.tolist(), words) for line in w], np.uint64).T.copy()
+    packed = [[words_of(line.tolist(), words) for line in group] for group in a]
+    column_masks = np.array(packed, np.uint64).transpose(2, 0, 1).copy()
     matched = np.zeros((rows, columns), np.int64)
-    total = match(rows, columns, row_masks, column_masks, matched)
-    np.testing.assert_array_equal(matched, w.astype(int) @ a.astype(int).T)
+    total = match(rows, columns, group_rows, row_masks, column_masks, matched)
+    expected = [w[i].astype(int) @ a[i // group_rows].astype(int).T for i in range(rows)]
+    np.testing.assert_array_equal(matched, expected)
     assert total == matched.sum()
 
 
@@ -89,11 +98,12 @@ def test_lanes_take_their_pairs_in_ascending_order(
     w, a = (data.draw(hnp.arrays(np.bool_, elements)).tolist() for _ in range(2))
     words = (elements + 63) // 64
     row, column = (np.array([words_of(bits, words)], np.uint64).T.copy() for bits in (w, a))
+    column = column[:, None]  # of one group
     taken = [(i, *policies_of(w[i], a[i], policy_w, policy_a)) for i in range(elements)]
     pairs = [(i, done) for i, slot, done in taken if slot]
 
     pooled = {index // lanes for index, (_, done) in enumerate(pairs) if done}
-    assert pooled_updates(0, 0, lanes, elements, row, column, policy_w, policy_a) == len(pooled)
+    assert pooled_updates(0, 0, 0, lanes, elements, row, column, policy_w, policy_a) == len(pooled)
 
     used, active = [0] * lanes, set()
     for i, done in pairs:
@@ -101,6 +111,6 @@ def test_lanes_take_their_pairs_in_ascending_order(
             active.add(used[i % lanes])
         used[i % lanes] += 1
     lane_slots, scratch = np.zeros(lanes, np.int64), np.zeros(elements, np.uint8)
-    updates = fixed_lanes(0, 0, lanes, elements, row, column, policy_w, policy_a, lane_slots, scratch)
+    updates = fixed_lanes(0, 0, 0, lanes, elements, row, column, policy_w, policy_a, lane_slots, scratch)
     assert lane_slots.tolist() == used
     assert updates == len(active)

@@ -56,7 +56,12 @@ def steps_of(box, layer, array):
     n0, n1, k0, k1, c0, c1, p0, p1, q0, q1 = box
     blocks = 0
     while k0 < k1:
-        k0 += min(array.rows, k1 - k0, layer.group_filters - k0 % layer.group_filters)
+        of_group, left = layer.group_filters, k1 - k0
+        whole_groups = min(array.rows, left) // of_group
+        if k0 % of_group == 0 and whole_groups >= 2:
+            k0 += whole_groups * of_group
+        else:
+            k0 += min(array.rows, left, of_group - k0 % of_group)
         blocks += 1
     positions = ceil((n1 - n0) * (p1 - p0) * (q1 - q0) / array.columns)
     return blocks * positions * ceil((c1 - c0) / array.chunk_elements) * layer.kernel[0] * layer.kernel[1]
