@@ -22,8 +22,8 @@ POLICIES = ("compute", "gate", "skip")
 @st.composite
 def traces(draw):
     """A small layer with drawn geometry, types, zero points and densities."""
-    groups = draw(st.integers(1, 2))
-    filters, channels = draw(st.integers(1, 4)) * groups, draw(st.integers(1, 40))
+    groups = draw(st.integers(1, 3))
+    filters, channels = draw(st.integers(1, 4 if groups < 3 else 1)) * groups, draw(st.integers(1, 40))
     kernel = draw(st.tuples(st.integers(1, 2), st.integers(1, 3)))
     dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
     padding = draw(st.tuples(*[st.integers(0, 2)] * 4))
@@ -60,7 +60,7 @@ def chips(draw):
         "bitmask" if policy == "skip" else draw(st.sampled_from(["dense", "bitmask"])) for policy in policies
     ]
     return chip(
-        rows=draw(st.integers(1, 3)),
+        rows=draw(st.integers(1, 4)),
         columns=draw(st.integers(1, 3)),
         lanes=draw(st.integers(1, 4)),
         weight_policy=policies[0],
@@ -139,7 +139,15 @@ def tile_sets(trace, tile, array):
     by_group = {}
     for k in range(tile.k0, tile.k1):
         by_group.setdefault(k // per_group, []).append(k)
-    blocks = [ks[i : i + array.rows] for ks in by_group.values() for i in range(0, len(ks), array.rows)]
+    blocks, whole = [], []  # `whole`: groups that share a block
+    for ks in by_group.values():
+        if len(ks) == per_group and len(whole) + len(ks) <= array.rows:
+            whole += ks
+            continue
+        blocks += [whole] if whole else []
+        whole = ks if len(ks) == per_group <= array.rows else []
+        blocks += [] if whole else [ks[i : i + array.rows] for i in range(0, len(ks), array.rows)]
+    blocks += [whole] if whole else []
     spots = list(product(range(tile.n0, tile.n1), range(tile.p0, tile.p1), range(tile.q0, tile.q1)))
     return [(ks, spots[i : i + array.columns]) for ks in blocks for i in range(0, len(spots), array.columns)]
 
@@ -151,7 +159,12 @@ def step_of(trace, tile, machine, filters, positions, tap, c):
     weights = {
         i: (trace.weights[k] != trace.weight_zero_points[k])[(*tap, channels)] for i, k in filters.items()
     }
-    seen = {j: window(trace, *spot, next(iter(filters.values()))) for j, spot in positions.items()}
+    groups = {i: k // trace.layer.group_filters for i, k in filters.items()}
+    seen = {
+        (group, j): window(trace, *spot, group * trace.layer.group_filters)
+        for group in set(groups.values())
+        for j, spot in positions.items()
+    }
     size = sum(
         stored_bytes(x, encodings.weights, array.weight_policy, array.weight_bits) for x in weights.values()
     )
@@ -161,7 +174,8 @@ def step_of(trace, tile, machine, filters, positions, tap, c):
         if not outside[tap]
     )
     slots = {}
-    for (i, weight), (j, (nonzero, _)) in product(weights.items(), seen.items()):
+    for (i, weight), j in product(weights.items(), positions):
+        nonzero, _ = seen[groups[i], j]
         keep = (weight | (array.weight_policy != "skip")) & (
             nonzero[(*tap, channels)] | (array.activation_policy != "skip")
         )
