@@ -85,7 +85,7 @@ class GraphReader:
 
     def _batch(self) -> int:
         """N: what divides the first dimension of every 8-bit tensor that a layer reads."""
-        read = [n.input[0] for n in self.model.graph.node if n.op_type.startswith("QLinear")]
+        read = [n.input[0] for n in self.model.graph.node if n.op_type.startswith(("QLinear", "QGemm"))]
         sizes = [self.captured[name].shape[0] for name in read if self.quantised(name)]
         return gcd(*sizes) if sizes else 1
 
