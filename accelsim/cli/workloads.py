@@ -18,7 +18,7 @@ app.add_typer(workloads_app, name="workloads")
 @workloads_app.command("list")
 @guarded
 def workloads_list(as_json: bool = JSON) -> None:
-    """Networks to run: real ones from the package registry, published ones by shape and density."""
+    """Networks to run: real ones from the package registry, two that are shipped, published ones by shape."""
     from accelsim import zoo
 
     rows: list[dict[str, Any]] = [
@@ -28,17 +28,20 @@ def workloads_list(as_json: bool = JSON) -> None:
         | {"code_licence": r.code_licence, "weights_licence": r.weights_licence}
         for r in zoo.recipes().values()
     ]
+    rows += [_trained_here(name) for name in zoo.digits_networks()]
     rows += [_by_shape(network) for network in zoo.shape_networks().values()]
     if as_json:
         show(rows)
         return
     for row in rows:
         sizes = (
-            f"{row['layers']} layers, {row['macs'] / 1e9:.2f} GMAC, {row['weights'] / 1e6:.1f} M weights; "
+            f"{row['layers']} layers, {_metric(row['macs'])}MAC, {_metric(row['weights'])} weights; "
             f"density (by MACs): weights {row['weight_density_fraction']:.2f}, "
             f"activations {row['activation_density_fraction']:.2f}"
         )
         lines = [row["description"], sizes, f"shapes: {row['source']}", f"densities: {row['densities']}"]
+        if row["kind"] == "trained here":
+            lines[2] = f"source: {row['source']}"
         if row["kind"] == "real":
             lines[2] = f"source: {row['source']}"
             lines.append(f"licences: code {row['code_licence']}; weights {row['weights_licence']}")
@@ -65,6 +68,38 @@ def _by_shape(network: "ShapeNetwork") -> dict[str, Any]:
     }
 
 
+def _trained_here(name: str) -> dict[str, Any]:
+    from accelsim import zoo
+
+    trace, last = zoo.digits_trace(name), zoo.digits_stages(name)[-1]
+    layers = [trace.layer(layer) for layer in trace.layers]
+    macs = [layer.layer.dense_macs // trace.inputs_count for layer in layers]
+    return {
+        "name": name,
+        "kind": "trained here",
+        "description": f"pruned in rounds with retraining, shared, 8 bits: "
+        f"{100 * last.test_accuracy_fraction:.1f} % of {last.test_images} test digits right "
+        f"(docs/digits.md); {trace.inputs_count} digits in the trace",
+        "source": trace.network.provenance["source"],
+        "densities": "measured on its digits, 8 bits",
+        "layers": len(layers),
+        "macs": sum(macs),
+        "weights": last.weights,
+        "weight_density_fraction": weighted([float((x.weights != 0).mean()) for x in layers], macs),
+        "activation_density_fraction": weighted(
+            [float((x.activations != x.activation_zero_point).mean()) for x in layers], macs
+        ),
+    }
+
+
+def _metric(count: float) -> str:
+    """1.07 G, 50.2 k: a count with its prefix, three digits."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= factor:
+            return f"{count / factor:.3g} {prefix}"
+    return f"{count:g}"
+
+
 def weighted(values: list[float], weights: list[int]) -> float:
     """Mean of values by weight."""
     return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
@@ -73,12 +108,15 @@ def weighted(values: list[float], weights: list[int]) -> float:
 @workloads_app.command("show")
 @guarded
 def workloads_show(name: str, as_json: bool = JSON) -> None:
-    """Every layer of a published network, with sources; of a real one its recipe: licences, pins."""
+    """Every layer of a published network, with sources; a real one's recipe; a shipped one's stages."""
     from accelsim import zoo
     from accelsim.zoo.shapes import sources
 
     if name in zoo.recipes():
         _show_recipe(name, as_json)
+        return
+    if name in zoo.digits_networks():
+        _show_stages(name, as_json)
         return
     network = zoo.shape_network(name)
     rows = [
@@ -118,6 +156,31 @@ def _show_recipe(name: str, as_json: bool) -> None:
     print(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110), end="")
 
 
+def _show_stages(name: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from accelsim import zoo
+
+    stages = [asdict(stage) for stage in zoo.digits_stages(name)]
+    provenance = zoo.digits_trace(name).network.provenance
+    if as_json:
+        show({"name": name, "stages": stages, "provenance": provenance})
+        return
+    import pandas as pd
+
+    shown = [
+        "stage",
+        "test_accuracy_fraction",
+        "validation_accuracy_fraction",
+        "density_fraction",
+        "weight_bits",
+    ]
+    table = pd.DataFrame(stages)[[*shown, "total_bytes", "bits_per_weight", "compression_ratio"]]
+    print(wrapped(table), end="")
+    for key, value in provenance.items():
+        print(fill(f"{key}: {value}", 110, subsequent_indent="    "))
+
+
 @workloads_app.command("fetch")
 @guarded
 def workloads_fetch(name: str, as_json: bool = JSON) -> None:
@@ -146,12 +209,14 @@ def workloads_build(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """Write a network's trace: captured on its photograph if it is real, else with synthetic zeros."""
+    """Write a network's trace: captured on its photograph if it is real, shipped, or with synthetic zeros."""
     from accelsim import zoo
     from accelsim.trace import write
 
     if name in zoo.recipes():
         trace = zoo.build(name)
+    elif name in zoo.digits_networks():
+        trace = zoo.digits_trace(name)
     else:
         trace = zoo.synthetic_trace(
             zoo.shape_network(name),

