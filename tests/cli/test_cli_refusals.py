@@ -32,6 +32,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "topology": (["import", "bad.csv", "--out", "o.safetensors"], ["bad.csv:2: 2 columns; a convolution has 8"]),
     "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
     "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: ", "resnet50-thin"]),
+    "shipped": (["workloads", "fetch", "digits-cnn"], ["digits-cnn is shipped", "accelsim workloads build digits-cnn"]),
     "no density": (["prune", "net.npz", "--out", "p.safetensors"], ["prune needs either --density or --schedule"]),
     "density": (["prune", "net.npz", "--density", "2", "--out", "p.safetensors"], ["density must be within 0..1, not 2.0"]),
     "structure": (["prune", "net.npz", "--density", "0.5", "--structure", "row", "--out", "p.safetensors"], ["structure must be one of", "'row'"]),
