@@ -116,7 +116,7 @@ def quantised(model: Any, calibration: Sequence[Sample], label: str) -> Any:
         try:
             if model.opset_import[0].version < _OPSET:
                 model = onnx.version_converter.convert_version(model, _OPSET)
-            onnx.save(rewritten(model), source)
+            onnx.save(rewritten(model, label), source)
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
             quantization.quantize_static(
                 prepared,
@@ -129,6 +129,8 @@ def quantised(model: Any, calibration: Sequence[Sample], label: str) -> Any:
                 op_types_to_quantize=_QUANTISED,
                 nodes_to_exclude=stays_float(onnx.load(prepared)),
             )
+        except ImportedModelError:
+            raise
         except (
             Exception
         ) as error:  # onnxruntime raises many kinds; the user needs the model's name and its words

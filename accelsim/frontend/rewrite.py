@@ -1,6 +1,7 @@
 """A float ONNX graph made ready for quantisation, its function unchanged.
 
 - Constants that nodes compute or hold become initialisers.
+- LSTM, GRU and RNN nodes are unrolled over their time steps (`accelsim.frontend.recurrent`).
 - A layer of rows (N,T,C times a constant matrix) becomes a 1 x 1 convolution, so that its bias is an int32
   and its weights have a scale per output, as every other layer's.
 - Padding of an image that only convolutions read becomes theirs.
@@ -11,16 +12,19 @@ from typing import Any
 import numpy as np
 
 from accelsim.frontend.geometry import attributes_of
+from accelsim.frontend.recurrent import unroll
 
 
-def rewritten(model: Any) -> Any:
-    """A changed copy of a float model."""
+def rewritten(model: Any, label: str = "model") -> Any:
+    """A changed copy of a float model; raises ImportedModelError if a recurrent node is not supported."""
     import onnx
 
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     _hold_constants(changed)
     changed = onnx.shape_inference.infer_shapes(changed)
+    if unroll(changed, _shapes(changed), label):
+        changed = onnx.shape_inference.infer_shapes(changed)
     _rows_as_convolutions(changed)
     _fold_padding(changed)
     _drop_unread(changed)

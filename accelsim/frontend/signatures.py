@@ -9,6 +9,7 @@ MACS = (
     "ConvInteger",
     "ConvTranspose",
     "DeformConv",
+    "DynamicQuantizeLSTM",
     "Einsum",
     "GRU",
     "Gemm",
