@@ -142,6 +142,7 @@ class Operation:
         after, and the stored value of all that is added
     function, passes : of `function`, which the datapath does not compute (softmax, normalisation, movements
         of data, chains of them): the names of its operators, and how often its elements pass
+    rows : of `function`: for each input the rows H that it reads, (first, how many), or None for all
     """
 
     name: str
@@ -158,6 +159,7 @@ class Operation:
     fill: int | None = None
     function: str | None = None
     passes: int | None = None
+    rows: tuple[Pair | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan, checked
 from accelsim.mapper.traffic import burst_rounded, tensor_bytes
-from accelsim.network import LayerNode, Operation
+from accelsim.network import LayerNode, Operation, Pair
 from accelsim.plan import Plan
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
@@ -219,11 +220,13 @@ def _operation(
     long as the slower of the two: elements at the postprocessor's rate, bytes at the DRAM's; and one
     latency for the first bytes.
     """
-    infos = trace.network.tensors
-    sizes = [int(np.prod(infos[name].shape)) // trace.inputs_count for name in (*node.inputs, node.output)]
-    elements = max(sum(sizes[:-1]), sizes[-1]) * (node.passes or 1)
-    read = sum(_encoded_bytes(trace, name, chip) for name in node.inputs)
-    written = _encoded_bytes(trace, node.output, chip)
+    sizes = [
+        _elements_and_bytes(trace, name, rows, chip)
+        for name, rows in zip(node.inputs, node.rows or (None,) * len(node.inputs), strict=True)
+    ]
+    elements_read, read = (sum(part) for part in zip(*sizes, strict=True))
+    elements_written, written = _elements_and_bytes(trace, node.output, None, chip)
+    elements = max(elements_read, elements_written) * (node.passes or 1)
     burst = chip.dram.burst_bytes
     read, waste_read = burst_rounded(read, burst)
     written, waste_written = burst_rounded(written, burst)
@@ -257,8 +260,12 @@ def _operation(
     return result
 
 
-def _encoded_bytes(trace: NetworkTrace, name: str, chip: Accelerator) -> int:
-    """Bytes of a whole activation tensor in DRAM; a tensor without data counts as dense."""
-    info = trace.network.tensors[name]
-    tensor = trace.tensors.get(name)
-    return tensor_bytes(info.shape, tensor, info.zero_point, chip)
+def _elements_and_bytes(
+    trace: NetworkTrace, name: str, rows: Pair | None, chip: Accelerator
+) -> tuple[int, int]:
+    """Size, and bytes in DRAM, of a tensor or of some of its rows; without data it counts as dense."""
+    info, tensor = trace.network.tensors[name], trace.tensors.get(name)
+    first, count = rows or (0, info.shape[1])
+    shape = (info.shape[0], count, *info.shape[2:])
+    tensor = None if tensor is None else tensor[:, first : first + count]
+    return prod(shape), tensor_bytes(shape, tensor, info.zero_point, chip)

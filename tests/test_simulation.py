@@ -1,6 +1,7 @@
 """simulate(traces, hardware): nine policies, every kind of layer, several inputs, the same answer every time."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -211,6 +212,28 @@ def test_an_operation_lasts_as_long_as_its_slower_half() -> None:
         assert result.cycles == expected + given.dram_latency_cycles
         assert result.lane_cycles["postprocess"] == result.cycles * given.pe_array.multipliers
         assert result.bound_by == "postprocessor"
+
+
+@pytest.mark.parametrize("chip", ["dense-16x16", "both-skip-16x16"])
+def test_a_function_that_picks_rows_is_charged_for_these_alone(chip: str) -> None:
+    """Row 2 of four is 64 values; three in four are zeros."""
+    info = TensorInfo(name="a", shape=(1, 4, 1, 64), dtype="uint8", scale=1.0, zero_point=0)
+    infos = {"a": info, "b": replace(info, name="b", shape=(1, 1, 1, 16))}
+    values = np.ones((1, 4, 1, 64), np.uint8)
+    values[0, 2, 0, 16:] = 0
+    tensors = {"a": values, "b": np.ones((1, 1, 1, 16), np.uint8)}
+    function = Operation(name="f", kind="function", inputs=("a",), output="b", function="Tanh", passes=1)
+    found = []
+    for rows, given in ((((2, 1),), values), (None, values), (None, values[:, 2:3])):
+        shapes = infos | {"a": replace(info, shape=given.shape)}
+        node = replace(function, rows=rows)
+        network = Network(name="n", tensors=shapes, nodes=(node,), inputs=("a",), outputs=("b",))
+        found.append(
+            accelsim.simulate(NetworkTrace(network, {}, tensors | {"a": given}), chip).layer_results[0]
+        )
+    assert found[0].totals == found[2].totals
+    assert found[0].cycles == found[2].cycles
+    assert found[0].totals["activation_fetch_bytes"] * 3 < found[1].totals["activation_fetch_bytes"]
 
 
 def test_a_pool_streams_its_input_in_and_its_smaller_output_out() -> None:

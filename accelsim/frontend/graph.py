@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from accelsim.errors import ImportedModelError
 from accelsim.frontend.geometry import attributes_of
+from accelsim.frontend.rows import rows_read
 from accelsim.frontend.signatures import MACS, MOVEMENTS, QUANTISERS, REDUCTIONS, scales_of
 from accelsim.network import LayerNode, Network, Operation, OperationKind, TensorInfo
 from accelsim.trace import LayerParameters, NetworkTrace
@@ -46,8 +47,8 @@ class GraphReader:
         self.nodes: list[LayerNode | Operation] = []
         # How tensors of four dimensions are laid out that are no images: "heads" or "heads transposed".
         self.layouts: dict[str, str] = {}
-        # Nodes that are part of a function or an alias, by id, with the 8-bit tensors they start from.
-        self.within: dict[int, tuple[str, ...]] = {}
+        # Nodes that are part of a function or an alias, by id, with the 8-bit tensor it makes.
+        self.within: dict[int, str] = {}
         # The layer that has the parameters of these constants and this shape.
         self.shared: dict[tuple[Any, ...], str] = {}
         self.loose: list[str] = []  # tensors that functions made or the host gives
@@ -130,7 +131,7 @@ class GraphReader:
             # Another name of its source, or of what a function made or the host gave for another reader.
             like = [t for t in sources or self.loose if self._same(info, view, name, t)]
             if like and len(sources) <= 1:
-                self.within |= {id(node): sources for node in chain if sources}
+                self.within |= {id(node): like[0] for node in chain if sources}
                 self.alias[name] = like[0]
                 return like[0]
         self.infos[name], self.tensors[name] = info, view
@@ -197,7 +198,7 @@ class GraphReader:
         return np.ascontiguousarray(dense)
 
     def _chain(self, tensor: str) -> tuple[list[Any], tuple[str, ...], tuple[str, ...]]:
-        """Nodes from known 8-bit tensors to this one; these tensors; sources of earlier functions' state."""
+        """Nodes from known 8-bit tensors to this one; these tensors; tensors of functions it goes on from."""
         chain: dict[int, Any] = {}
         sources: list[str] = []
         state: list[str] = []
@@ -207,10 +208,12 @@ class GraphReader:
             if node is None or id(node) in chain:
                 continue
             if id(node) in self.within and node.op_type not in (*MOVEMENTS, *QUANTISERS):
-                state += self.within[id(node)]
+                state.append(self.within[id(node)])
                 continue
             chain[id(node)] = node
             for name in node.input:
+                if node.op_type == "QLinearConcat" and self._is_rows_of_batch(name):
+                    self.read(name, node.name)  # a function of its own
                 known = self.resolve(name)
                 if known in self.infos:
                     sources.append(known)
@@ -218,6 +221,11 @@ class GraphReader:
                     pending.append(name)
         ordered = [node for node in self.model.graph.node if id(node) in chain]
         return ordered, tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(state))
+
+    def _is_rows_of_batch(self, name: str) -> bool:
+        return (
+            self.quantised(name) and self.captured[name].ndim == 2 and len(self.captured[name]) == self.batch
+        )
 
     def _same(self, info: TensorInfo, view: Array, name: str, source: str) -> bool:
         """Whether a moved tensor is its source in our layout, or an image flattened channel first."""
@@ -240,7 +248,7 @@ class GraphReader:
         node = computing[0]
         done = moved(self, node, attributes_of(node), node.name or output, sources[0], output)
         if done:
-            self.within |= {id(node): sources for node in chain}
+            self.within |= {id(node): output for node in chain}
         return done
 
     def _numbers(self, name: str) -> tuple[float, int, str]:
@@ -248,11 +256,12 @@ class GraphReader:
         return info.scale, info.zero_point, info.dtype
 
     def _function(self, chain: list[Any], inputs: tuple[str, ...], output: str) -> None:
-        self.within |= {id(node): inputs for node in chain}
+        self.within |= {id(node): output for node in chain}
         moves = [node.op_type for node in chain if node.op_type not in QUANTISERS]
         kinds = [kind for kind in moves if kind not in MOVEMENTS] or moves
         taken = {n.name for n in self.nodes if isinstance(n, Operation)}
         named = [node.name for node in chain if node.op_type not in (*QUANTISERS, *MOVEMENTS) and node.name]
+        rows = tuple(rows_read(self, chain, source) for source in inputs)
         label = (named or [node.name for node in chain if node.name] or [output])[-1].removesuffix("_quant")
         self.add(
             "function",
@@ -261,6 +270,7 @@ class GraphReader:
             output,
             function=" ".join(dict.fromkeys(kinds)) or "Requantize",
             passes=1 + sum(REDUCTIONS.get(kind, 0) for kind in kinds),
+            rows=rows if any(rows) else None,
         )
 
 

@@ -66,8 +66,8 @@ class _Writer:
         return f"{name}/out"
 
 
-def unroll(model: Any, shapes: dict[str, tuple[int, ...]], label: str) -> bool:
-    """Replace every recurrent node of a float model, in place; False if there is none.
+def unroll(model: Any, shapes: dict[str, tuple[int, ...]], label: str) -> list[str]:
+    """Replace every recurrent node of a float model, in place; the names of their Y, whose axis 0 is time.
 
     Parameters
     ----------
@@ -84,6 +84,7 @@ def unroll(model: Any, shapes: dict[str, tuple[int, ...]], label: str) -> bool:
     graph = model.graph
     held = {value.name: value for value in graph.initializer}
     taken: set[str] = set()
+    found: list[str] = []
     for index, node in enumerate(list(graph.node)):
         if node.op_type not in _GATES:
             continue
@@ -98,7 +99,8 @@ def unroll(model: Any, shapes: dict[str, tuple[int, ...]], label: str) -> bool:
             graph.node.insert(place + offset, new)
         graph.node.remove(node)
         graph.initializer.extend(writer.constants)
-    return bool(taken)
+        found.append(node.output[0])
+    return found
 
 
 def _recurrence(
@@ -171,7 +173,7 @@ def _direction(to: _Writer, one: _Recurrence, d: int) -> tuple[list[str], str]:
     weights = {"R": r}
     if one.kind == "GRU" and not one.reset_after:
         weights = {"R": r[: 2 * one.hidden], "Rh": r[2 * one.hidden :]}
-    constants = {name: to.constant(f"{part}{name}", array) for name, array in weights.items()}
+    constants = {name: to.constant(f"{part}{name}", array.T) for name, array in weights.items()}
     if one.kind == "GRU":
         constants["Rbh"] = to.constant(f"{part}Rbh", recurrent[2 * one.hidden :])
         constants["one"] = to.constant(f"{part}one", np.ones((), r.dtype))
@@ -207,10 +209,8 @@ class _Step:
         return self.node(name, "Sum", x, self.product(hidden, weights)) if hidden else x
 
     def product(self, hidden: str, weights: str) -> str:
-        """The layer of this step."""
-        return self.node(
-            "h" if weights == "R" else "reset_h", "Gemm", hidden, self.constants[weights], transB=1
-        )
+        """The layer of this step. A MatMul, as onnxruntime fuses a Gemm and the Sum after it."""
+        return self.node("h" if weights == "R" else "reset_h", "MatMul", hidden, self.constants[weights])
 
     def gates(self, name: str, read: str, first: int, count: int = 1) -> str:
         """Some of the gates in a tensor of several."""

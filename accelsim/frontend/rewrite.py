@@ -14,6 +14,20 @@ import numpy as np
 from accelsim.frontend.geometry import attributes_of
 from accelsim.frontend.recurrent import unroll
 
+# What a network does to the outputs of a recurrent layer without leaving its order.
+_KEEP_TIME = (
+    "Add",
+    "Dropout",
+    "Identity",
+    "Mul",
+    "Relu",
+    "Reshape",
+    "Sigmoid",
+    "Squeeze",
+    "Tanh",
+    "Transpose",
+)
+
 
 def rewritten(model: Any, label: str = "model") -> Any:
     """A changed copy of a float model; raises ImportedModelError if a recurrent node is not supported."""
@@ -23,9 +37,9 @@ def rewritten(model: Any, label: str = "model") -> Any:
     changed.CopyFrom(model)
     _hold_constants(changed)
     changed = onnx.shape_inference.infer_shapes(changed)
-    if unroll(changed, _shapes(changed), label):
+    if recurrent := unroll(changed, _shapes(changed), label):
         changed = onnx.shape_inference.infer_shapes(changed)
-    _rows_as_convolutions(changed)
+    _rows_as_convolutions(changed, _time_first(changed, recurrent))
     _fold_padding(changed)
     _drop_unread(changed)
     return changed
@@ -76,7 +90,19 @@ def _readers(model: Any) -> dict[str, list[Any]]:
     return readers
 
 
-def _rows_as_convolutions(model: Any) -> None:
+def _time_first(model: Any, recurrent: list[str]) -> set[str]:
+    """Tensors T,N,C whose axis 0 is still the time of these T,directions,N,C."""
+    shapes, found = _shapes(model), set(recurrent) - {""}
+    for node in model.graph.node:
+        given = found.intersection(node.input)
+        stays = node.op_type != "Transpose" or attributes_of(node).get("perm", [1])[0] == 0
+        if given and node.op_type in _KEEP_TIME and stays:
+            length = shapes[given.pop()][0]
+            found |= {name for name in node.output if shapes.get(name, (0,))[0] == length}
+    return found
+
+
+def _rows_as_convolutions(model: Any, time_first: set[str]) -> None:
     import onnx
 
     graph, shapes, readers = model.graph, _shapes(model), _readers(model)
@@ -97,13 +123,14 @@ def _rows_as_convolutions(model: Any) -> None:
         graph.initializer.append(onnx.numpy_helper.from_array(np.array([3], np.int64), f"{label}/axis"))
         make = onnx.helper.make_node
         read, written = [f"{label}/{part}" for part in ("columns", "image")], f"{label}/made"
+        turn, back = ([1, 2, 0], [2, 0, 1]) if node.input[0] in time_first else ([0, 2, 1], [0, 2, 1])
         convolved = [read[1], f"{label}/weights", *([bias] if bias else [])]
         nodes = [
-            make("Transpose", [node.input[0]], [read[0]], name=f"{label}/turn", perm=[0, 2, 1]),
+            make("Transpose", [node.input[0]], [read[0]], name=f"{label}/turn", perm=turn),
             make("Unsqueeze", [read[0], f"{label}/axis"], [read[1]], name=f"{label}/widen"),
             make("Conv", convolved, [written], name=label, kernel_shape=[1, 1]),
             make("Squeeze", [written, f"{label}/axis"], [f"{written}/thin"], name=f"{label}/thin"),
-            make("Transpose", [f"{written}/thin"], [last.output[0]], name=f"{label}/back", perm=[0, 2, 1]),
+            make("Transpose", [f"{written}/thin"], [last.output[0]], name=f"{label}/back", perm=back),
         ]
         place = list(graph.node).index(node)
         for offset, new in enumerate(nodes):

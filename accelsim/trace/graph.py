@@ -134,9 +134,14 @@ def _check_weights(node: LayerNode, read: list[TensorInfo], network: Network) ->
 
 
 def _check_operation(operation: Operation, read: list[TensorInfo], written: TensorInfo) -> None:
+    if operation.rows is not None and len(operation.rows) != len(read):
+        raise TraceError(f"{operation.name}: rows of {len(operation.rows)} inputs, it reads {len(read)}")
     if operation.kind == "function":
         if (operation.passes or 0) < 1 or not operation.function or not read:
             raise TraceError(f"{operation.name}: a function has a name, inputs, and passes of at least 1")
+        for info, rows in zip(read, operation.rows or (None,) * len(read), strict=True):
+            if rows and not 0 <= rows[0] < rows[0] + rows[1] <= info.shape[1]:
+                raise TraceError(f"{operation.name}: {info.name!r} has {info.shape[1]} rows, not {rows}")
         return
     wanted = {"add": 2, "concatenate": max(1, len(read))}.get(operation.kind, 1)
     if len(read) != wanted:

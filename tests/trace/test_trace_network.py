@@ -94,6 +94,27 @@ def test_operations_have_the_shape_their_geometry_gives(operation: Operation, sh
 
 
 @pytest.mark.small
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (((0, 1), None), "rows of 2 inputs, it reads 1"),
+        (((3, 2),), r"'x' has 4 rows, not \(3, 2\)"),
+        (((-1, 2),), r"'x' has 4 rows, not \(-1, 2\)"),
+        (((1, 0),), r"'x' has 4 rows, not \(1, 0\)"),
+    ],
+)
+def test_a_function_reads_rows_that_are_there(rows: Any, words: str) -> None:
+    function = Operation(
+        name="f", kind="function", inputs=("x",), output="s", function="Tanh", passes=1, rows=rows
+    )
+    one = network()
+    with pytest.raises(TraceError, match=words):
+        check_network(replace(one, nodes=(one.nodes[0], function, one.nodes[2])))
+    whole = replace(function, rows=((0, 4),))
+    check_network(replace(one, nodes=(one.nodes[0], whole, one.nodes[2])))
+
+
 def test_arrays_must_be_those_that_the_graph_describes() -> None:
     whole = trace()
     with pytest.raises(TraceError, match=r"tensor 'x' must be uint8 \(1, 4, 5, 3\), not int8"):
