@@ -20,7 +20,9 @@ def import_model(
         help="an ONNX or TensorFlow Lite model, a SCALE-Sim topology (.csv), or a folder of .npy files"
     ),
     inputs: Path | None = typer.Option(
-        None, "--inputs", help=".npy of the model's inputs, [N, ...]; .npz of one such array per input"
+        None,
+        "--inputs",
+        help=".npy of the model's inputs, [N, ...] (time first: [N, T, 1, C]); .npz of one such array per input",
     ),
     calibration: Path | None = typer.Option(None, "--calibration", help="as --inputs; default: the inputs"),
     out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),

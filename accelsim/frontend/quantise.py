@@ -202,6 +202,8 @@ def captured(model: Any, inputs: Sequence[Sample], label: str) -> dict[str, npt.
 def fed(model: Any, sample: Sample, label: str) -> dict[str, npt.NDArray[Any]]:
     """A sample as a model's inputs by name, in the types that the model states.
 
+    A leading 1 that an input of the model has not is dropped: its first dimension is not N but time, say.
+
     Raises
     ------
     ImportedModelError
@@ -210,7 +212,9 @@ def fed(model: Any, sample: Sample, label: str) -> dict[str, npt.NDArray[Any]]:
     import onnx
 
     constants = {value.name for value in model.graph.initializer}
-    types = {v.name: v.type.tensor_type.elem_type for v in model.graph.input if v.name not in constants}
+    given = {v.name: v.type.tensor_type for v in model.graph.input if v.name not in constants}
+    types = {name: value.elem_type for name, value in given.items()}
+    ranks = {name: len(value.shape.dim) for name, value in given.items()}
     if not isinstance(sample, Mapping):
         if len(types) != 1:
             raise ImportedModelError(
@@ -220,7 +224,10 @@ def fed(model: Any, sample: Sample, label: str) -> dict[str, npt.NDArray[Any]]:
     if sample.keys() != types.keys():
         raise ImportedModelError(f"{label}: inputs are {', '.join(types)}, not {', '.join(sample)}")
     return {
-        name: np.ascontiguousarray(array, onnx.helper.tensor_dtype_to_np_dtype(types[name]))
+        name: np.ascontiguousarray(
+            array[0] if array.shape[:1] == (1,) and array.ndim == ranks[name] + 1 else array,
+            onnx.helper.tensor_dtype_to_np_dtype(types[name]),
+        )
         for name, array in sample.items()
     }
 

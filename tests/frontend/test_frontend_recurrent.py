@@ -298,3 +298,13 @@ def test_a_length_of_time_that_is_not_known_is_refused() -> None:
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "time"
     with pytest.raises(ImportedModelError, match="LSTM with an input whose sizes are not fixed"):
         rewritten(model)
+
+
+def test_samples_may_have_a_leading_one_that_the_model_has_not() -> None:
+    model = tagger("RNN")
+    given = [feeds_of(model, seed)["X"] for seed in range(4)]
+    bare, counted = (
+        import_model(model, samples, samples, name="net", label="net.onnx")
+        for samples in (given, [array[None] for array in given])
+    )
+    assert bare.content_hash == counted.content_hash
