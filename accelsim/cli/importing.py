@@ -22,7 +22,7 @@ def import_model(
     inputs: Path | None = typer.Option(
         None,
         "--inputs",
-        help=".npy of the model's inputs, [N, ...] (time first: [N, T, 1, C]); .npz of one such array per input",
+        help=".npy of inputs, [N, ...] (time first: [N, T, 1, C]); .npz of one such array per input",
     ),
     calibration: Path | None = typer.Option(None, "--calibration", help="as --inputs; default: the inputs"),
     out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),

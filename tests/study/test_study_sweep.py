@@ -92,6 +92,7 @@ def _dies(*_: Any) -> Any:
     os._exit(9)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # where another test has imported JAX
 def test_a_worker_that_dies_is_told(npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "_point", _dies)
     monkeypatch.setattr(sweep, "get_context", lambda _: __import__("multiprocessing").get_context("fork"))

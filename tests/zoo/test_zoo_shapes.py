@@ -97,8 +97,8 @@ def test_building_listing_and_showing_are_commands(tmp_path: Any) -> None:
 
     run = CliRunner().invoke
     listed = json.loads(run(app, ["workloads", "list", "--json"]).stdout)
-    assert {row["name"] for row in listed} == {*zoo.recipes(), *NETWORKS}
-    assert "15.47 GMAC" in run(app, ["workloads", "list"]).stdout
+    assert {row["name"] for row in listed} == {*zoo.recipes(), *zoo.digits_networks(), *NETWORKS}
+    assert "15.5 GMAC" in run(app, ["workloads", "list"]).stdout
     assert "Table" in run(app, ["workloads", "show", "alexnet"]).stdout
     out = tmp_path / "m.safetensors"
     built = run(app, ["workloads", "build", "mobilenet-v2", "--weight-density", "0.5", "--out", str(out)])
