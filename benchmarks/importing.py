@@ -6,12 +6,12 @@ tensors are weights and activations in float32. A trace's are those of 8 bits.
 """
 
 import json
-import resource
 import sys
 import time
 
 from accelsim import zoo
 from accelsim.trace import NetworkTrace, read
+from benchmarks.machine import peak_bytes
 
 NETWORK = "resnet50-thin"
 
@@ -23,9 +23,9 @@ def imported() -> dict[str, float]:
     import skimage.data  # noqa: F401
     import sklearn.datasets  # noqa: F401
 
-    before, start = _peak_bytes(), time.perf_counter()
+    before, start = peak_bytes(), time.perf_counter()
     trace = zoo.build(NETWORK)
-    seconds, grown = time.perf_counter() - start, _peak_bytes() - before
+    seconds, grown = time.perf_counter() - start, peak_bytes() - before
     return {"seconds": seconds, "ratio": grown / (4 * _tensor_bytes(trace))}
 
 
@@ -34,20 +34,15 @@ def opened(path: str) -> dict[str, float]:
     from accelsim.formats._bitmask_kernel import decode_runs  # noqa: F401
 
     _tensor_bytes(zoo.synthetic_trace(zoo.shape_network("neuraltalk-lstm")))
-    before, start = _peak_bytes(), time.perf_counter()
+    before, start = peak_bytes(), time.perf_counter()
     size = _tensor_bytes(read(path))
-    return {"seconds": time.perf_counter() - start, "ratio": (_peak_bytes() - before) / size}
+    return {"seconds": time.perf_counter() - start, "ratio": (peak_bytes() - before) / size}
 
 
 def _tensor_bytes(trace: NetworkTrace) -> int:
     """Bytes of all weights and activations, which are read for it."""
     weights = sum(trace.parameters[name].weights.nbytes for name in trace.weighted_layers)
     return weights + sum(trace.tensors[name].nbytes for name in trace.tensors)
-
-
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 if __name__ == "__main__":

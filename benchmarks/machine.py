@@ -2,7 +2,9 @@
 
 import os
 import platform
+import resource
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,6 +22,18 @@ def description() -> dict[str, str]:
         "numpy": version("numpy"),
         "load before": "unknown" if load is None else f"{load:.2f}",
     }
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had.
+
+    Linux hands `ru_maxrss` on to children, whatever they start; the status of the process does not.
+    """
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return 1024 * int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _processor() -> str:

@@ -4,13 +4,13 @@
 """
 
 import json
-import resource
 import statistics
 import sys
 import time
 
 import accelsim
 from accelsim.trace import NetworkTrace
+from benchmarks.machine import peak_bytes
 from benchmarks.synthetic import resnet50
 
 CHIP, OTHER_CHIP = "both-skip-16x16", "activation-skip-16x16"
@@ -23,13 +23,12 @@ def measured(layers: int | None, repeats: int) -> dict[str, float]:
     accelsim.simulate(resnet50(2), CHIP, threads=THREADS)  # compiled kernels are loaded
     runs = [_timed(trace, CHIP) for _ in range(repeats)]
     others = [_timed(trace, OTHER_CHIP) for _ in range(repeats)]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "layers": len(trace.layers),
         "gmacs": sum(trace.layer(name).layer.dense_macs for name in trace.layers) / 1e9,
         "seconds": statistics.median(runs),
         "other_chip_seconds": statistics.median(others),
-        "peak_gb": peak / (1e9 if sys.platform == "darwin" else 1e6),
+        "peak_gb": peak_bytes() / 1e9,
     }
 
 

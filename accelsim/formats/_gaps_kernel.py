@@ -48,8 +48,11 @@ def encode_gaps(words, zeros, longest):
 
 
 @kernel
-def decode_gaps(gaps, values, zeros, elements):
-    """(words [runs, elements], elements that were told, entry that lies past the end or -1)."""
+def decode_gaps(gaps, values, zeros, elements, longest):
+    """(words [runs, elements], elements that were told, entry that is wrong or -1).
+
+    An entry is wrong if it lies past the end, or is a zero that `longest` zeros did not ask for.
+    """
     runs = zeros.size
     words = np.empty((runs, elements), values.dtype)
     for run in range(runs):
@@ -57,9 +60,17 @@ def decode_gaps(gaps, values, zeros, elements):
             words[run, i] = zeros[run]
     flat = words.reshape(-1)
     at = np.int64(0)
+    run = np.int64(0)
+    end = np.int64(elements)
     for entry in range(values.size):
-        at += np.int64(gaps[entry])
+        gap = np.int64(gaps[entry])
+        at += gap
         if at >= flat.size:
+            return words, at, entry
+        while at >= end:
+            run += 1
+            end += elements
+        if gap != longest and np.int64(values[entry]) == np.int64(zeros[run]):
             return words, at, entry
         flat[at] = values[entry]
         at += 1

@@ -23,8 +23,8 @@ from accelsim.errors import TraceError
 from accelsim.formats.stream import (
     Integers,
     Stream,
-    check_canonical,
     check_stream,
+    not_canonical,
     packed_bytes,
     runs_of,
     unsigned,
@@ -65,7 +65,7 @@ class RunLength:
         ------
         TraceError
             If the runs are of another length than the values need, a run leads past the end, or the
-            tensor ends earlier than `shape`.
+            tensor ends earlier than `shape`, a zero is stored that no run asks for, or an unused bit is set.
         """
         from accelsim.formats._bits_kernel import unpack
 
@@ -74,9 +74,10 @@ class RunLength:
         if stream.metadata.size != needed:
             raise TraceError(f"{name}: {count} runs are {needed} bytes, not {stream.metadata.size}")
         runs = unpack(stream.metadata, count, self.run_bits)
-        dense = self.of_entries(runs, stream.payload, shape, zero_point, name)
-        check_canonical(stream, self.encode(dense, zero_point, name), name)
-        return dense
+        unused = 8 * needed - count * self.run_bits
+        if unused and stream.metadata[-1] >> (8 - unused):
+            raise not_canonical(name, "metadata")
+        return self.of_entries(runs, stream.payload, shape, zero_point, name)
 
     def of_entries(
         self,
@@ -94,7 +95,9 @@ class RunLength:
         if size > (values.size + 1) * (longest + 1):  # before anything of that size is allocated
             raise TraceError(f"{name}: {values.size} entries cannot tell the {size} elements of {shape}")
         zeros = zeros_of_rows(zero_point, shape, lines, values.dtype, name)
-        words, told, wrong = decode_gaps(runs, values.view(unsigned(values.dtype)), zeros, elements)
+        words, told, wrong = decode_gaps(runs, values.view(unsigned(values.dtype)), zeros, elements, longest)
+        if wrong >= 0 and told < size:
+            raise not_canonical(f"{name}: entry {wrong}", "payload")
         if wrong >= 0:
             raise TraceError(f"{name}: entry {wrong} lies at element {told} of {size}")
         if size - told > longest:

@@ -115,7 +115,10 @@ def check_canonical(stream: Stream, again: Stream, name: str) -> None:
     for part in ("metadata", "payload"):
         given, back = getattr(stream, part), getattr(again, part)
         if given.dtype != back.dtype or not np.array_equal(given, back):
-            raise TraceError(
-                f"{name}: no tensor encodes to this {part}: "
-                "a zero is stored that need not be, or an unused bit is set"
-            )
+            raise not_canonical(name, part)
+
+
+def not_canonical(name: str, part: str) -> TraceError:
+    """The error of a stream that decodes, though no tensor encodes to it."""
+    why = "a zero is stored that need not be, or an unused bit is set"
+    return TraceError(f"{name}: no tensor encodes to this {part}: {why}")
