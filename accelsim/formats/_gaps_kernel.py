@@ -60,7 +60,7 @@ def decode_gaps(gaps, values, zeros, elements, longest):
             words[run, i] = zeros[run]
     flat = words.reshape(-1)
     at = np.int64(0)
-    run = np.int64(0)
+    row = np.int64(0)
     end = np.int64(elements)
     for entry in range(values.size):
         gap = np.int64(gaps[entry])
@@ -68,9 +68,9 @@ def decode_gaps(gaps, values, zeros, elements, longest):
         if at >= flat.size:
             return words, at, entry
         while at >= end:
-            run += 1
+            row += 1
             end += elements
-        if gap != longest and np.int64(values[entry]) == np.int64(zeros[run]):
+        if gap != longest and np.int64(values[entry]) == np.int64(zeros[row]):
             return words, at, entry
         flat[at] = values[entry]
         at += 1
