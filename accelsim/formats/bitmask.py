@@ -64,8 +64,8 @@ def decode(
 
     check_stream(stream, shape, name)
     dtype, (runs, elements) = stream.payload.dtype, runs_of(shape)
+    masks = _checked_masks(stream, shape, name)  # before anything of the size that a shape claims
     zeros = zeros_of_rows(zero_point, shape, runs, dtype, name)
-    masks = _checked_masks(stream, shape, name)
     _check_stored(masks, stream.payload.view(unsigned(dtype)), zeros, name)
     words = decode_runs(masks, stream.payload.view(unsigned(dtype)), zeros, elements)
     dense: Integers = words.view(dtype).reshape(shape)

@@ -11,7 +11,7 @@ from accelsim.errors import TraceError
 
 Integers = npt.NDArray[Any]  # int8, uint8 or int16
 _DTYPES = ("int8", "uint8", "int16")
-MOST_ELEMENTS = 1 << 32  # of one tensor: a damaged shape must not become an allocation of terabytes
+MOST_ELEMENTS = 1 << 30  # of one tensor: a damaged shape must not become an allocation of terabytes
 _MOST_EMPTY = 1 << 20  # all but the zeros of a shape without elements, multiplied
 
 

@@ -1,5 +1,6 @@
 """Every encoding gives back exactly what it was given, and says exactly how large it is."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,23 @@ def test_a_dense_stream_of_another_length_or_with_metadata_is_refused() -> None:
 def test_a_zero_point_that_does_not_fit_is_refused(zero: Any, message: str) -> None:
     with pytest.raises(TraceError, match=message):
         bitmask.encode(np.zeros((2, 3), np.int8), zero)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    "shape", [(1 << 30, 1), (1 << 15, 1 << 15), (1 << 30,), (1 << 28, 1, 4), (1 << 60, 0)]
+)
+def test_a_shape_that_the_stream_cannot_tell_is_refused_before_it_is_allocated(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    dtype = np.uint8 if name.startswith("huffman") else np.int8
+    tracemalloc.start()
+    try:
+        for metadata, values in ((0, 1), (3, 1), (64, 8)):
+            with pytest.raises(TraceError, match="conv1: "):
+                FORMATS[name].decode(
+                    Stream(np.zeros(metadata, np.uint8), np.ones(values, dtype)), shape, 0, "conv1"
+                )
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
