@@ -126,6 +126,11 @@ def tile_boxes(plan: Plan, layer: Layer) -> npt.NDArray[np.int64]:
     return boxes
 
 
+def box_array(tile: Tile) -> npt.NDArray[np.int64]:
+    """int64 [10] of a tile, in the order of tables.BOX."""
+    return np.array([getattr(tile, name) for name in BOX], np.int64)
+
+
 def tile_of(row: npt.NDArray[np.int64]) -> Tile:
     """The Tile of one row of `tile_boxes`."""
     return Tile(*(int(value) for value in row))

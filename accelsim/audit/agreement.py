@@ -10,7 +10,7 @@ import numpy as np
 from accelsim.audit.outputs import compare_tensors
 from accelsim.datapath.operations import run_operation
 from accelsim.datapath.requantise import layer_outputs
-from accelsim.hardware.model import ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.network import LayerNode, Operation
 from accelsim.trace import NetworkTrace, node_name
 

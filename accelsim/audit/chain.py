@@ -7,7 +7,7 @@ import numpy as np
 
 from accelsim.datapath.operations import run_operation
 from accelsim.datapath.requantise import layer_outputs
-from accelsim.hardware.model import ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.network import LayerNode
 from accelsim.trace import NetworkTrace
 from accelsim.trace.layer import Tensor

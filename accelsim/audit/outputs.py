@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from accelsim.datapath.convolution import accumulators, accumulators_at
 from accelsim.errors import AuditError
-from accelsim.hardware.model import ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.trace import LayerTrace
 from accelsim.trace.layer import Tensor
 

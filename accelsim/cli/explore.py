@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from textwrap import fill
 
 import typer
 
@@ -49,14 +50,16 @@ def sweep(
 def verify(
     trace: Path | None = typer.Argument(None, help="a trace; none: drawn layers only"),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
+    every: bool = typer.Option(False, "--all", help="every shipped chip"),
     seconds: float = typer.Option(60, "--seconds", min=0, help="budget, shared by the chips"),
     seed: int = typer.Option(0, "--seed", help="of the tiles and layers drawn"),
     as_json: bool = JSON,
 ) -> None:
     """Hold the fast kernel to the cycle-stepping reference, on every counter, on your own tensors."""
-    from accelsim.hardware import load_hardware
+    from accelsim.hardware import load_hardware, presets
     from accelsim.study.verify import verify as verified
 
+    hardware = list(presets()) if every else hardware
     opened = None if trace is None else open_trace(trace)
     reports = []
     for name in hardware:
@@ -94,13 +97,19 @@ def reproduce(
     done = {key: reproduced(key, seed, out) for key in names}
     if as_json:
         show(
-            {k: {n: json.loads(t.to_json(orient="records")) for n, t in ts.items()} for k, ts in done.items()}
+            {
+                key: {n: json.loads(t.to_json(orient="records")) for n, t in tables.items()}
+                | {"notes": list(ENTRIES[key].notes)}
+                for key, tables in done.items()
+            }
         )
         return
     for key, tables in done.items():
         print(f"{key}: {ENTRIES[key].title}\n{ENTRIES[key].source}")
         for table in tables.values():
             print(f"\n{wrapped(table)}", end="")
+        for note in ENTRIES[key].notes:
+            print(fill(note, 110, subsequent_indent="  "))
 
 
 @app.command("formats")

@@ -36,7 +36,10 @@ def hardware_list(as_json: bool = JSON) -> None:
         show(rows)
         return
     for row in rows:
-        print(f"{row['name']:<22} {row['peak_tops']:.3f} peak TOPS  {row['description']}")
+        print(
+            f"{row['name']:<24} {row['dataflow']:<12} {row['peak_tops']:>7.3f} peak TOPS  "
+            f"{row['description']}"
+        )
 
 
 @hardware_app.command("show")

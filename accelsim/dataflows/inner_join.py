@@ -18,13 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import _inner_join_vectors as at
+from accelsim.dataflows._estimate_kernel import INNER_JOIN
 from accelsim.dataflows._inner_join_tile import count_tile
 from accelsim.errors import PlanError
-from accelsim.hardware import Accelerator, PeArray
+from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import InnerJoinArray, of_kind
 from accelsim.kernels.masks import count_masks, pack_masks
 from accelsim.network import Layer
-from accelsim.tables import BOX, COUNTERS
+from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
+from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
 _POLICIES = {"compute": 0, "gate": 1, "skip": 2}
@@ -41,6 +44,16 @@ class Prepared:
     weight_counts: Ints
     activation_masks: npt.NDArray[np.uint64]
     activation_counts: Ints
+
+    @property
+    def nonzero_weights(self) -> int:
+        """Weights that are not zero."""
+        return int(self.weight_counts.sum())
+
+    @property
+    def nonzero_activations(self) -> int:
+        """Activations of the input that are not zero."""
+        return int(self.activation_counts.sum())
 
 
 def prepare(trace: LayerTrace, chunk_elements: int) -> Prepared:
@@ -86,7 +99,7 @@ def tile_counters(
     PlanError
         If a tile cuts a chunk.
     """
-    layer, array = prepared.layer, chip.pe_array
+    layer, array = prepared.layer, of_kind(chip.pe_array, InnerJoinArray)
     cut = (boxes[:, 4] % array.chunk_elements != 0) | (
         (boxes[:, 5] % array.chunk_elements != 0) & (boxes[:, 5] != layer.group_channels)
     )
@@ -137,7 +150,7 @@ def _geometry(layer: Layer) -> Ints:
 
 
 def _parameters(chip: Accelerator) -> Ints:
-    a = chip.pe_array
+    a = of_kind(chip.pe_array, InnerJoinArray)
     return np.array(
         [
             a.rows,
@@ -164,7 +177,7 @@ def _parameters(chip: Accelerator) -> Ints:
     )
 
 
-def _counters(sums: Ints, array: PeArray) -> Ints:
+def _counters(sums: Ints, array: InnerJoinArray) -> Ints:
     """Counters from sums: the table of section 2 of the description, and the causes."""
     every, nonzero_w, nonzero_a = sums[:, at.ALL], sums[:, at.NONZERO_W], sums[:, at.NONZERO_A]
     both = sums[:, at.MATCHED]
@@ -219,6 +232,28 @@ def _counters(sums: Ints, array: PeArray) -> Ints:
     return np.stack([columns[name] for name in COUNTERS], axis=1)
 
 
-def box_array(box: object) -> Ints:
-    """int64 [10] of a plan.Tile, in the order of tables.BOX."""
-    return np.array([getattr(box, name) for name in BOX], np.int64)
+def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+    """Mean cycles of one step of this layer's real tensors, from a sample of output sets."""
+    layer, array = prepared.layer, chip.pe_array
+    _, p, q, k = layer.output_shape
+    rows = min(p, max(1, ceil_div(4 * array.columns, q)))
+    top = (p - rows) // 2
+    filters = min(k, max(2 * array.rows, layer.group_filters if layer.group_filters < array.rows else 0))
+    boxes = np.array([[0, 1, 0, filters, 0, layer.group_channels, top, top + rows, 0, q]], np.int64)
+    if layer.group_filters < filters:
+        boxes[0, 3] = max(filters // layer.group_filters, 1) * layer.group_filters
+    counted = tile_counters(prepared, boxes, chip)[0]
+    steps = max(int(counted[COUNTERS.index("steps")]), 1)
+    return float(counted[COUNTERS.index("compute_cycles")]) / steps
+
+
+def estimate_vector(chip: Accelerator) -> Ints:
+    """What `_inner_join_estimate.estimated_cycles` needs of a chip, after the dataflow's number."""
+    array = of_kind(chip.pe_array, InnerJoinArray)
+    domains = {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain]
+    return np.array([INNER_JOIN, array.rows, array.columns, domains, array.pipeline_cycles], np.int64)
+
+
+def filters_at_once(chip: Accelerator) -> int:
+    """Filters that the array works on at a time: tiles of filters are multiples of it."""
+    return chip.pe_array.rows

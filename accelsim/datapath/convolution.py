@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from accelsim.datapath.pairs import accumulate_rows, accumulate_samples, fill_some_pixels
 from accelsim.errors import DatapathError
-from accelsim.hardware.model import ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.kernels.masks import pack_masks
 from accelsim.network import Layer
 from accelsim.tables import BOX

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from accelsim.datapath.convolution import accumulators
 from accelsim.errors import DatapathError
-from accelsim.hardware.model import ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.trace import LayerTrace
 from accelsim.trace.layer import Tensor
 

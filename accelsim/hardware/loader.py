@@ -16,9 +16,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from accelsim.errors import HardwareError
+from accelsim.hardware.arrays import ARRAYS
 from accelsim.hardware.model import Accelerator
 from accelsim.hardware.source import MAX_BYTES, KeyPath, Source, read_source, scalar
 
+# Of an array whose dataflow is missing or unknown: the chip's own key says so already.
+_TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 _PRESETS = Path(__file__).parent / "presets"
 
 
@@ -92,12 +95,19 @@ def _checked(source: Source) -> Accelerator:
         chip = Accelerator.model_validate(source.values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            path = tuple(str(part) for part in detail["loc"])
-            if path not in unreadable:
+            path = _path(detail)
+            if path not in unreadable and detail["type"] not in _TAG_ERRORS:
                 messages.append(_message(path, detail, source))
     if messages or chip is None:
         raise HardwareError("\n".join(sorted(messages, key=_by_line)))
     return chip
+
+
+def _path(detail: ErrorDetails) -> KeyPath:
+    """Keys down to a value, without the name of the dataflow by which an array's model was chosen."""
+    path = tuple(str(part) for part in detail["loc"])
+    tagged = len(path) > 1 and path[0] == "pe_array" and path[1] in ARRAYS
+    return (path[0], *path[2:]) if tagged else path
 
 
 def _by_line(message: str) -> tuple[bool, int]:
@@ -114,7 +124,7 @@ def _message(path: KeyPath, detail: ErrorDetails, source: Source) -> str:
     if kind == "missing":
         return f"{source.place(path[:-1])}: {parent}missing key '{path[-1]}'"
     if kind == "extra_forbidden":
-        known = _known(path[:-1])
+        known = _known(path[:-1], source.values.get("dataflow"))
         return (
             f"{source.place(path)}: {parent}unknown key '{path[-1]}'{_nearest(path[-1], known)}; "
             f"known: {', '.join(known)}"
@@ -171,14 +181,14 @@ def _given(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _known(path: KeyPath) -> list[str]:
+def _known(path: KeyPath, dataflow: Any) -> list[str]:
     part: type[BaseModel] = Accelerator
     for key in path:
-        annotation = part.model_fields[key].annotation
+        annotation = ARRAYS[dataflow] if key == "pe_array" else part.model_fields[key].annotation
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         part = annotation
-    return list(part.model_fields)
+    return [key for key, field in part.model_fields.items() if not field.exclude]
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

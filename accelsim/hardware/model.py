@@ -5,13 +5,13 @@ One clock; GB/s, ns and MHz become core cycles in `units`. A chip is read from a
 """
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from accelsim import units
+from accelsim.hardware.arrays import AnyArray, Count, Part
 
-ZeroPolicy = Literal["compute", "gate", "skip"]
 Encoding = Literal["dense", "bitmask"]
 DramWeights = Literal[
     "same",
@@ -31,60 +31,7 @@ DramWeights = Literal[
     "huffman_run_length5",
 ]
 DramActivations = Literal["same", "dense", "bitmask", "run_length4", "run_length5"]
-# Upper bounds keep every product of sizes, cycles and rates inside int64.
-Count = Annotated[int, Field(ge=1, le=2**40)]
-Pes = Annotated[int, Field(ge=1, le=4096)]
 Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
-
-
-class Part(BaseModel):
-    """Base of all parts: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class PeArray(Part):
-    """The array of PEs and its broadcast queues (docs/dataflows/inner_join.md)."""
-
-    rows: Pes = Field(description="PE rows; inner_join puts one filter on each")
-    columns: Pes = Field(description="PE columns; inner_join puts one output position on each")
-    lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
-    weight_policy: ZeroPolicy = Field(description="what a zero weight does: compute, gate or skip")
-    activation_policy: ZeroPolicy = Field(description="what a zero activation does: compute, gate or skip")
-    chunk_elements: Literal[8, 16, 32, 64, 128, 256] = Field(description="channels of one step")
-    queue_depth: Annotated[int, Field(ge=1, le=1024)] = Field(description="steps that wait in a PE's queue")
-    queue_latency_cycles: Annotated[int, Field(ge=1, le=2**20)] = Field(
-        description="from sending a step to its earliest start"
-    )
-    pipeline_cycles: Annotated[int, Field(ge=0, le=2**20)] = Field(
-        description="pipeline tail at the end of a tile"
-    )
-    lane_assignment: Literal["pooled", "fixed"] = Field(
-        description="pooled: any lane takes any pair; fixed: channel i belongs to lane i mod lanes"
-    )
-    lane_sync: Literal["step", "set"] = Field(description="where fixed lanes wait for each other")
-    broadcast_domain: Literal["array", "column", "row"] = Field(
-        description="the PEs that receive a step in one cycle"
-    )
-    array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
-    weight_bits: Literal[8, 16] = Field(description="bits of a weight operand")
-    activation_bits: Literal[8, 16] = Field(description="bits of an activation operand")
-    accumulator_bits: Annotated[int, Field(ge=16, le=64)] = Field(description="bits of an accumulator")
-
-    @model_validator(mode="after")
-    def _lanes_fit(self) -> "PeArray":
-        if self.lanes > self.chunk_elements:
-            raise ValueError(
-                f"lanes must be at most chunk_elements ({self.chunk_elements}), not {self.lanes}"
-            )
-        if self.lane_sync == "set" and self.lane_assignment == "pooled":
-            raise ValueError("lane_sync 'set' needs lane_assignment 'fixed'; pooled lanes wait at every step")
-        return self
-
-    @property
-    def multipliers(self) -> int:
-        """All lanes of the array."""
-        return self.rows * self.columns * self.lanes
 
 
 class Encodings(Part):
@@ -167,14 +114,37 @@ class Accelerator(Part):
     schema_version: Literal[1] = Field(description="version of this file's keys")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
     description: str = Field(default="", description="one sentence for people")
-    dataflow: Literal["inner_join"] = Field(description="the cycle law of the array")
+    dataflow: Literal["inner_join", "systolic"] = Field(description="the cycle law of the array")
     clock_mhz: Rate = Field(description="the one clock")
-    pe_array: PeArray
+    pe_array: AnyArray
     encodings: Encodings
     scratchpad: Scratchpad
     postprocessor: Postprocessor
     dram: Dram
     energy: Energy
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dataflow_decides_the_array(cls, values: Any) -> Any:
+        array = values.get("pe_array") if isinstance(values, dict) else None
+        if isinstance(array, dict):
+            if "dataflow" in array:
+                raise ValueError("pe_array.dataflow is no key; dataflow stands beside pe_array")
+            return values | {"pe_array": array | {"dataflow": values.get("dataflow")}}
+        return values
+
+    @model_validator(mode="after")
+    def _systolic_edges_are_served(self) -> "Accelerator":
+        if self.dataflow == "systolic":
+            for name in ("weights", "activations"):
+                if getattr(self.encodings, name) != "dense":
+                    raise ValueError(f"encodings.{name} must be 'dense' in a systolic chip's scratchpad")
+            if self.postprocessor.drain_elements_per_cycle < self.pe_array.columns:
+                raise ValueError(
+                    f"postprocessor.drain_elements_per_cycle must be at least {self.pe_array.columns}, the "
+                    "columns of a systolic array: a row of results leaves in a cycle"
+                )
+        return self
 
     @model_validator(mode="after")
     def _policies_have_masks(self) -> "Accelerator":

@@ -30,6 +30,8 @@ def to_yaml(chip: Accelerator) -> str:
 def _lines(part: BaseModel, indent: str) -> list[str]:
     lines: list[str] = []
     for key, field in type(part).model_fields.items():
+        if field.exclude:
+            continue
         value = getattr(part, key)
         if isinstance(value, BaseModel):
             lines += ["", f"{indent}{key}:", *_lines(value, indent + "  ")]

@@ -3,7 +3,7 @@
 ::
 
     for plan
-      boxes; steps x sampled cycles of a step # compute of each tile
+      boxes; estimated cycles          # compute of each tile, by the dataflow
       next plan if compute alone is too slow  # an array computes one tile at a time
       traffic, live bytes                     # _traffic_kernel
       replay                                  # machine._replay_kernel: cycles
@@ -11,9 +11,9 @@
 
 import numpy as np
 
+from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.jit import kernel
 from accelsim.machine._replay_kernel import replay
-from accelsim.mapper._tile_bytes_kernel import CHUNK, GROUP_FILTERS, KERNEL_H, KERNEL_W
 from accelsim.mapper._traffic_kernel import plan_traffic
 
 # Columns of a plan: tile sizes of n, k, c, p, q, then the loops (0 = n ... 4 = q), outermost first.
@@ -23,7 +23,7 @@ SIZES, ORDER = 0, 5
 CYCLES, DRAM_BYTES, TILES, LIVE_BYTES = range(4)
 NEVER = np.int64(1) << np.int64(62)
 # Columns of the int64 machine vector.
-ROWS, COLUMNS, DOMAINS, PIPELINE, CAPACITY, RATE_BYTES, RATE_CYCLES, LATENCY = range(8)
+CAPACITY, RATE_BYTES, RATE_CYCLES, LATENCY = range(4)
 # Columns of tables.TRAFFIC.
 _FETCHED = (0, 1, 2, 4)  # weights, activations, partial sums, burst waste
 _DRAINED = (5, 6, 8)  # outputs, partial sums, burst waste
@@ -50,25 +50,6 @@ def plan_boxes(plan, extents):
                 break
             index[loop] = 0
     return boxes
-
-
-@kernel
-def estimated_cycles(boxes, layer, machine, step_cycles):
-    """Estimated compute cycles of each tile: its steps times the sampled cycles of a step; int64 [tiles]."""
-    cycles = np.empty(boxes.shape[0], np.int64)
-    rows, of_group = machine[ROWS], layer[GROUP_FILTERS]
-    for tile in range(boxes.shape[0]):
-        box = boxes[tile]
-        filters = box[3] - box[2]  # whole groups, or a part of one
-        together = max(rows // of_group, 1)  # groups of a block of filters
-        blocks = (filters // of_group + together - 1) // together * ((of_group + rows - 1) // rows)
-        blocks += (filters % of_group + rows - 1) // rows
-        positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-        sets = blocks * ((positions + machine[COLUMNS] - 1) // machine[COLUMNS])
-        chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]
-        steps = sets * chunks * layer[KERNEL_H] * layer[KERNEL_W]
-        cycles[tile] = np.int64(np.ceil(steps * step_cycles * machine[DOMAINS])) + machine[PIPELINE]
-    return cycles
 
 
 @kernel
@@ -99,14 +80,15 @@ def replayed(traffic, compute_cycles, machine):
 
 
 @kernel
-def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, slack, sizes):
+def price_plans(plans, uses, extents, layer, chip, machine, estimate, step_cycles, slack, sizes):
     """Prices of plans that keep nothing resident, all of those at most `slack` times as slow as the fastest.
 
     Parameters
     ----------
     plans : int64 [plans, 10]
     uses, extents, layer, chip, sizes : as `plan_traffic`
-    machine : int64 [8]
+    machine : int64 [4]
+    estimate : int64, of `estimated_cycles`
     step_cycles : float, mean cycles of one step
     slack : float, at least 1
 
@@ -119,7 +101,7 @@ def price_plans(plans, uses, extents, layer, chip, machine, step_cycles, slack, 
     fastest = NEVER
     for index in range(plans.shape[0]):
         boxes = plan_boxes(plans[index], extents)
-        compute = estimated_cycles(boxes, layer, machine, step_cycles)
+        compute = estimated_cycles(boxes, layer, estimate, step_cycles)
         price = prices[index]
         price[TILES] = boxes.shape[0]
         price[CYCLES] = NEVER

@@ -12,7 +12,7 @@ from math import lcm, prod
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import inner_join
+from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _price_kernel
@@ -28,7 +28,6 @@ from accelsim.mapper.traffic import (
 )
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes
-from accelsim.tables import COUNTERS
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
@@ -47,7 +46,7 @@ class Price:
     plan: Plan
 
 
-def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelerator) -> Price:
+def best_plan(prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Price:
     """The fastest plan of the grid; of those as fast, the one with the fewest DRAM bytes.
 
     Raises
@@ -59,7 +58,7 @@ def best_plan(prepared: inner_join.Prepared, sizes: EncodedSizes, chip: Accelera
     plans = candidates(layer, chip)
     if not plans:
         raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles")
-    prices = price_plans(plans, sizes, chip, layer, step_cycles(prepared, chip))
+    prices = price_plans(plans, sizes, chip, layer, DATAFLOWS[chip.dataflow].step_cycles(prepared, chip))
     fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
     if not fitting.size:
         least = int(np.argmin(prices[:, _price_kernel.LIVE_BYTES]))
@@ -77,18 +76,14 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
 
     Parameters
     ----------
-    rate : float, mean cycles of a step, as `step_cycles`
+    rate : float, mean cycles of a step, as `step_cycles` of the dataflow
     """
-    array, dram_rate = chip.pe_array, chip.dram_bytes_per_cycle
+    dram_rate = chip.dram_bytes_per_cycle
     rows = [
         (p.tile_n, p.tile_k, p.tile_c, p.tile_p, p.tile_q, *(LOOPS.index(letter) for letter in p.order))
         for p in plans
     ]
     machine = [
-        array.rows,
-        array.columns,
-        {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain],
-        array.pipeline_cycles,
         chip.scratchpad.capacity_bytes,
         dram_rate.numerator,
         dram_rate.denominator,
@@ -101,6 +96,7 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
         layer_vector(layer, chip),
         chip_vector(layer, chip),
         np.array(machine, np.int64),
+        DATAFLOWS[chip.dataflow].estimate_vector(chip),
         rate,
         1 + SAME_CYCLES_FRACTION,
         size_arrays(sizes),
@@ -154,26 +150,11 @@ def _halvings(extent: int, quantum: int) -> list[int]:
 
 
 def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
-    """Tiles of filters: whole, or halvings in whole PE rows; in groups, whole groups of whole blocks."""
+    """Tiles of filters: whole, or halvings in what the array takes at once; in groups, whole groups."""
     block = filter_block(layer, chip)
     if layer.groups > 1:
         block = lcm(layer.group_filters, block)
-    return _halvings(layer.filters, ceil_div(chip.pe_array.rows, block) * block)
-
-
-def step_cycles(prepared: inner_join.Prepared, chip: Accelerator) -> float:
-    """Mean cycles of one step of this layer's real tensors, from a sample of output sets."""
-    layer, array = prepared.layer, chip.pe_array
-    _, p, q, k = layer.output_shape
-    rows = min(p, max(1, ceil_div(4 * array.columns, q)))
-    top = (p - rows) // 2
-    filters = min(k, max(2 * array.rows, layer.group_filters if layer.group_filters < array.rows else 0))
-    boxes = np.array([[0, 1, 0, filters, 0, layer.group_channels, top, top + rows, 0, q]], np.int64)
-    if layer.group_filters < filters:
-        boxes[0, 3] = max(filters // layer.group_filters, 1) * layer.group_filters
-    counted = inner_join.tile_counters(prepared, boxes, chip)[0]
-    steps = max(int(counted[COUNTERS.index("steps")]), 1)
-    return float(counted[COUNTERS.index("compute_cycles")]) / steps
+    return _halvings(layer.filters, ceil_div(DATAFLOWS[chip.dataflow].filters_at_once(chip), block) * block)
 
 
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:

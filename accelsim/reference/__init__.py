@@ -3,6 +3,6 @@
 Each is written from its page in docs/dataflows alone, and shares no code with the kernels it checks.
 """
 
-from accelsim.reference import inner_join
+from accelsim.reference import inner_join, systolic
 
-REFERENCES = {"inner_join": inner_join}
+REFERENCES = {"inner_join": inner_join, "systolic": systolic}

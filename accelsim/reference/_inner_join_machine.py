@@ -13,13 +13,14 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from accelsim.hardware.model import Accelerator, PeArray
+from accelsim.hardware.arrays import InnerJoinArray, of_kind
+from accelsim.hardware.model import Accelerator
 from accelsim.reference._inner_join_stream import Step
 
 LaneLabels = tuple[str, ...]
 
 
-def pair_outcome(weight_nonzero: bool, activation_nonzero: bool, array: PeArray) -> str:
+def pair_outcome(weight_nonzero: bool, activation_nonzero: bool, array: InnerJoinArray) -> str:
     """What the policies make of a pair: `mac`, `zero_mac`, `gated` or `skipped` (skip wins over gate)."""
     policies = set()
     if not weight_nonzero:
@@ -97,11 +98,11 @@ class Domain:
         self._steps = steps
         self._tile_sets = tile_sets
         self._chip = chip
-        self._array = chip.pe_array
+        self._array = of_kind(chip.pe_array, InnerJoinArray)
         self._counts = counts
         self._lane_cycles = lane_cycles
         self._outcomes = {
-            (weight, activation): pair_outcome(bool(weight), bool(activation), chip.pe_array)
+            (weight, activation): pair_outcome(bool(weight), bool(activation), self._array)
             for weight in (0, 1)
             for activation in (0, 1)
         }

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from accelsim.hardware.model import Accelerator, Encoding, ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
+from accelsim.hardware.model import Accelerator, Encoding
 from accelsim.plan import Tile
 from accelsim.trace.layer import LayerTrace
 from accelsim.units import ceil_div

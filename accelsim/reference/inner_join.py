@@ -12,7 +12,8 @@ sender, queue, lane and drain through every cycle of a tile; no recurrence, no b
 
 from collections import Counter
 
-from accelsim.hardware.model import Accelerator, PeArray
+from accelsim.hardware.arrays import InnerJoinArray, of_kind
+from accelsim.hardware.model import Accelerator
 from accelsim.plan import Tile
 from accelsim.reference._inner_join_machine import Domain, Pe
 from accelsim.reference._inner_join_stream import OperandReader, domain_steps, output_sets
@@ -31,7 +32,7 @@ def tile_counts(trace: LayerTrace, tile: Tile, chip: Accelerator) -> dict[str, i
     -------
     dict[str, int] with the keys `accelsim.tables.COUNTERS`, in that order
     """
-    array = chip.pe_array
+    array = of_kind(chip.pe_array, InnerJoinArray)
     counts = dict.fromkeys(COUNTERS, 0)
     lane_cycles = Counter(dict.fromkeys(TILE_CAUSES, 0))
     sets = output_sets(trace, tile, chip)
@@ -56,7 +57,7 @@ def tile_counts(trace: LayerTrace, tile: Tile, chip: Accelerator) -> dict[str, i
     return counts
 
 
-def domain_ranges(array: PeArray) -> list[tuple[range, range]]:
+def domain_ranges(array: InnerJoinArray) -> list[tuple[range, range]]:
     """Rows and columns of each broadcast domain."""
     rows, columns = range(array.rows), range(array.columns)
     if array.broadcast_domain == "row":

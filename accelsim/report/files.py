@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from accelsim import plots
 from accelsim.errors import InputError
 from accelsim.files import write_whole
-from accelsim.hardware import Accelerator
+from accelsim.hardware import ARRAYS, Accelerator
 from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
 from accelsim.plots.save import csv_bytes
@@ -103,7 +103,7 @@ def read_run(folder: str | Path) -> RunTables:
         raise InputError(f"{root / 'summary.json'}: key {error} is missing") from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"] if part not in ARRAYS)
         raise InputError(f"{root / 'summary.json'}: chip.{where}: {first['msg']}") from error
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression
+from accelsim.study import deep_compression, tpuv1
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A published result; `tables` computes ours beside it, by name, from a seed."""
+    """A published result; `tables` computes ours beside it, by name, from a seed.
+
+    `notes` say what explains the differences of all rows.
+    """
 
     title: str
     source: str
     tables: Callable[[int], "dict[str, pd.DataFrame]"]
+    notes: tuple[str, ...] = ()
 
 
 def _deep_compression(seed: int) -> "dict[str, pd.DataFrame]":
@@ -31,6 +35,13 @@ ENTRIES = {
         title="compression rates of four networks, by layer, with and without Huffman codes",
         source="Han, Mao and Dally, Deep Compression, ICLR 2016 (arXiv:1510.00149), Tables 1 to 5",
         tables=_deep_compression,
+    ),
+    "tpu-v1": Entry(
+        title="TeraOps/s of the fully connected and recurrent applications of TPUv1; printed, not judged",
+        source="Jouppi et al., In-Datacenter Performance Analysis of a Tensor Processing Unit, ISCA 2017, "
+        "Tables 1 and 3",
+        tables=lambda seed: {"applications": tpuv1.performance_table(seed)},
+        notes=tpuv1.NOTES,
     ),
 }
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+from drawn_layers import layers, tiles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError
 from accelsim.hardware import load_hardware
-from accelsim.plan import Tile
+from accelsim.plan import box_array
 from accelsim.reference.inner_join import tile_counts
 from accelsim.tables import COUNTERS, TILE_CAUSES
 from accelsim.trace import from_arrays
@@ -47,55 +48,9 @@ def chips(draw):
 
 
 @st.composite
-def layers(draw):
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    groups = draw(st.sampled_from([1, 1, 2, 3, 5, 7]))
-    channels = draw(st.sampled_from([1, 2, 5, 8, 9, 17, 40] if groups == 1 else [1, 1, 2, 9]))
-    filters = groups * draw(st.sampled_from([1, 2, 3, 4, 5] if groups < 3 else [1, 1, 2, 3]))
-    kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
-    size = [
-        draw(st.integers((k - 1) * d + 1, (k - 1) * d + 4)) for k, d in zip(kernel, dilation, strict=True)
-    ]
-    signed = draw(st.booleans())
-    zero = draw(st.integers(-5, 5)) if signed else draw(st.integers(0, 5))
-    weight_zeros = generator.integers(-3, 4, filters)
-    weights = generator.integers(-100, 100, (filters, *kernel, channels)).astype(np.int8)
-    kept = generator.random(weights.shape) < draw(st.sampled_from([0.0, 0.3, 0.8, 1.0]))
-    weights = np.where(kept, weights, weight_zeros[:, None, None, None]).astype(np.int8)
-    dtype = np.int8 if signed else np.uint8
-    shape = (draw(st.integers(1, 2)), *size, channels * groups)
-    activations = generator.integers(0, 100, shape).astype(dtype)
-    kept = generator.random(shape) < draw(st.sampled_from([0.0, 0.45, 1.0]))
-    return from_arrays(
-        weights,
-        np.where(kept, activations, zero).astype(dtype),
-        stride=(draw(st.integers(1, 2)), draw(st.integers(1, 2))),
-        padding=tuple(draw(st.integers(0, 2)) for _ in range(4)),
-        dilation=dilation,
-        groups=groups,
-        weight_zero_points=weight_zeros,
-        activation_zero_point=zero,
-    )
-
-
-def _span(draw, extent, quantum=1):
-    start = draw(st.integers(0, (extent - 1) // quantum)) * quantum
-    stop = draw(st.integers(start // quantum + 1, -(-extent // quantum))) * quantum
-    return start, min(stop, extent)
-
-
-@st.composite
 def cases(draw):
     chip, trace = draw(chips()), draw(layers())
-    layer = trace.layer
-    n, p, q, k = layer.output_shape
-    c = _span(draw, layer.group_channels, chip.pe_array.chunk_elements)
-    # A part of one group, or whole groups.
-    per_group = layer.group_filters
-    filters = _span(draw, k, per_group) if draw(st.booleans()) else _span(draw, per_group)
-    spans = [_span(draw, n), filters, c, _span(draw, min(p, 4)), _span(draw, min(q, 4))]
-    return chip, trace, Tile(*(edge for span in spans for edge in span))
+    return chip, trace, draw(tiles(trace.layer, chip.pe_array.chunk_elements))
 
 
 @pytest.mark.small
@@ -104,7 +59,7 @@ def cases(draw):
 def test_kernel_equals_reference_on_every_counter(case):
     chip, trace, tile = case
     prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
-    counted = inner_join.tile_counters(prepared, inner_join.box_array(tile)[None], chip)[0]
+    counted = inner_join.tile_counters(prepared, box_array(tile)[None], chip)[0]
     expected = tile_counts(trace, tile, chip)
     assert dict(zip(COUNTERS, counted.tolist(), strict=True)) == expected
 
@@ -115,7 +70,7 @@ def test_kernel_equals_reference_on_every_counter(case):
 def test_lane_cycles_by_cause_add_up(case):
     chip, trace, tile = case
     prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
-    counted = inner_join.tile_counters(prepared, inner_join.box_array(tile)[None], chip)[0]
+    counted = inner_join.tile_counters(prepared, box_array(tile)[None], chip)[0]
     row = dict(zip(COUNTERS, counted.tolist(), strict=True))
     assert min(row.values()) >= 0
     by_cause = sum(row[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)

@@ -213,7 +213,10 @@ def test_an_override_mends_what_is_wrong_in_the_file(chip_file: Edit) -> None:
         ("pe_array..rows=3", "must be key=value, as pe_array.rows=32"),
         ("clock_mhz.fast=3", "clock_mhz has no keys below it"),
         ("pe_array=3", "pe_array must be a mapping of keys, not 3"),
-        ("pe_array.row=3", "pe_array: unknown key 'row'; did you mean 'rows'?; known: rows, columns, lanes,"),
+        (
+            "pe_array.row=3",
+            "pe_array: unknown key 'row'; did you mean 'rows'?; known: rows, columns, weight_policy,",
+        ),
         ("pe.rows=3", "unknown key 'pe'; known: schema_version,"),
     ],
 )
@@ -226,7 +229,7 @@ def test_an_unknown_chip_names_the_shipped_ones(tmp_path: Path) -> None:
     (message,) = errors_of("dense-16x61")
     assert message == (
         "dense-16x61: neither a file nor a shipped chip; did you mean 'dense-16x16'?; shipped: "
-        "activation-skip-16x16, both-skip-16x16, dense-16x16"
+        f"{', '.join(presets())}"
     )
     assert errors_of(tmp_path)[0].startswith(f"{tmp_path}: cannot read the chip: ")
     assert errors_of("a\0b")[0].startswith("a\0b: cannot read the chip: ")
@@ -241,8 +244,8 @@ def test_every_line_of_a_shipped_chip_gives_its_reason() -> None:
 
 
 def test_shipped_chips_differ_only_in_policies_and_encodings() -> None:
-    chips = [load_hardware(name) for name in presets()]
-    assert [chip.name for chip in chips] == list(presets())
+    assert [load_hardware(name).name for name in presets()] == list(presets())
+    chips = [load_hardware(name) for name in presets() if name.endswith("16x16")]
     same = {
         chip.model_copy(
             update={

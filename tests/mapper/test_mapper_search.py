@@ -84,7 +84,7 @@ def test_the_search_is_within_a_tenth_of_the_fastest_of_all_tilings(case: tuple[
     prepared, sizes = inner_join.prepare(trace, CHUNK), sizes_of(trace, hardware)
     plans = every_plan(trace)
     assert len(plans) > len(search.candidates(trace.layer, hardware))
-    step = search.step_cycles(prepared, hardware)
+    step = inner_join.step_cycles(prepared, hardware)
     prices = search.price_plans(plans, sizes, hardware, trace.layer, step)
     fastest = prices[:, _price_kernel.CYCLES]
     fastest = fastest[prices[:, _price_kernel.LIVE_BYTES] <= capacity].min()

@@ -12,6 +12,7 @@ from accelsim.cli.main import app
 from accelsim.errors import InputError
 from accelsim.study.deep_compression import encoded_layer, layer_table, network_table
 from accelsim.study.reproduce import ENTRIES, reproduce
+from accelsim.study.tpuv1 import square_layer
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,22 @@ def test_a_table_is_a_command_and_files(tmp_path: Path) -> None:
     assert [entry["name"] for entry in listed] == list(ENTRIES)
     with pytest.raises(InputError, match="nothing to reproduce is called 'eie'; there are: deep-compression"):
         reproduce("eie")
+
+
+def test_tpu_v1_is_bound_by_its_weight_bandwidth_and_says_so() -> None:
+    table = reproduce("tpu-v1")["applications"].set_index("application")
+    assert table.index.tolist() == ["MLP0", "MLP1", "LSTM0", "LSTM1"]
+    # The roofline of the weights is a bound whatever shapes are assumed; activations take the rest.
+    assert (table["tera_ops"] < table["weight_roofline_tera_ops"]).all()
+    share = table["tera_ops"] / table["weight_roofline_tera_ops"]
+    assert (share > table["weight_share_of_dram_percent"] / 100 * 0.9).all()
+    assert table["published_tera_ops"].tolist() == [12.3, 9.7, 3.7, 2.8]
+    peak = 2 * 256 * 256 * 0.7 / 1e3
+    np.testing.assert_allclose(table["useful_macs_percent"], 100 * table["tera_ops"] / peak)
+
+
+def test_square_layers_have_the_weights_of_the_application() -> None:
+    layer = square_layer(20_000_000, 5, 200, 0).layer
+    assert (layer.filters, layer.channels, layer.input_height) == (2000, 2000, 200)
+    assert 5 * layer.filters * layer.channels == 20_000_000
+    assert layer.dense_macs == 200 * 2000 * 2000

@@ -17,8 +17,8 @@ def trace() -> NetworkTrace:
     generator = np.random.default_rng(5)
     layers = [
         from_arrays(
-            (generator.integers(-3, 4, (20, 3, 3, 16 // groups))).astype(np.int8),
-            (generator.integers(0, 3, (1, 9, 9, 16))).astype(np.uint8),
+            (generator.integers(-3, 4, (12, 3, 3, 8 // groups))).astype(np.int8),
+            (generator.integers(0, 3, (1, 7, 7, 8))).astype(np.uint8),
             name=name,
             padding=1,
             groups=groups,

@@ -1,0 +1,64 @@
+"""Compute cycles of a tile as the mapper estimates them, before anything is counted.
+
+`layer` is the mapper's vector of a layer's geometry. `estimate` begins with the number of a dataflow;
+what follows is its own.
+"""
+
+import numpy as np
+
+from accelsim.jit import kernel
+
+INNER_JOIN, SYSTOLIC = range(2)
+# Of `layer`: as accelsim.mapper.traffic.layer_vector has them.
+KERNEL_H, KERNEL_W, GROUP_FILTERS, CHUNK = 0, 1, 11, 13
+WEIGHTS, ACTIVATIONS, OUTPUTS = range(3)  # what stays in a systolic PE
+
+
+@kernel
+def estimated_cycles(boxes, layer, estimate, step_cycles):
+    """Estimated compute cycles of tiles int64 [tiles, 10]: int64 [tiles]."""
+    cycles = np.empty(boxes.shape[0], np.int64)
+    for tile in range(boxes.shape[0]):
+        if estimate[0] == SYSTOLIC:
+            cycles[tile] = _systolic(boxes[tile], layer, estimate)
+        else:
+            cycles[tile] = _inner_join(boxes[tile], layer, estimate, step_cycles)
+    return cycles
+
+
+@kernel
+def _inner_join(box, layer, estimate, step_cycles):
+    """Steps of the tile times the sampled cycles of a step."""
+    rows, columns, domains, pipeline = estimate[1], estimate[2], estimate[3], estimate[4]
+    of_group = layer[GROUP_FILTERS]
+    filters = box[3] - box[2]  # whole groups, or a part of one
+    together = max(rows // of_group, 1)  # groups of a block of filters
+    blocks = (filters // of_group + together - 1) // together * ((of_group + rows - 1) // rows)
+    blocks += (filters % of_group + rows - 1) // rows
+    sets = blocks * ((_positions(box) + columns - 1) // columns)
+    chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]
+    steps = sets * chunks * layer[KERNEL_H] * layer[KERNEL_W]
+    return np.int64(np.ceil(steps * step_cycles * domains)) + pipeline
+
+
+@kernel
+def _systolic(box, layer, estimate):
+    """The cycles themselves: section 3 of the description."""
+    rows, columns, stationary, overlap = estimate[1], estimate[2], estimate[3], estimate[4]
+    positions = _positions(box)
+    filters = min(box[3] - box[2], layer[GROUP_FILTERS])
+    length = (box[5] - box[4]) * layer[KERNEL_H] * layer[KERNEL_W]
+    if stationary == WEIGHTS:
+        down, across, stream = length, filters, positions
+    elif stationary == ACTIVATIONS:
+        down, across, stream = length, positions, filters
+    else:
+        down, across, stream = positions, filters, length
+    folds = (box[3] - box[2]) // filters * ((down + rows - 1) // rows) * ((across + columns - 1) // columns)
+    moves = np.int64(1) if overlap else folds  # loads or shift-outs that take time
+    return folds * (rows + columns + stream - 2) + rows * moves + estimate[5]
+
+
+@kernel
+def _positions(box):
+    return (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])

@@ -1,0 +1,254 @@
+"""`systolic`: operands that pass from PE to PE in folds of fixed length (docs/dataflows/systolic.md).
+
+::
+
+    for each group, for each block across, for each block down       # a fold: rows x columns of the array
+      for t in stream                                                # skewed: PE (i, j) at i + j + t
+        every mapped PE: multiply, or hold if a gated operand is zero
+
+`stationary` says which of reduction, filters and positions are rows, columns and stream. Zeros save energy,
+never time: cycles are those of the closed form, and only sums over the tensors are counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows import _estimate_kernel as estimate
+from accelsim.dataflows import _systolic_kernel as at
+from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import SystolicArray, of_kind
+from accelsim.network import Layer
+from accelsim.tables import COUNTERS
+from accelsim.trace import LayerTrace
+from accelsim.units import ceil_div
+
+Ints = npt.NDArray[np.int64]
+_STATIONARY = {
+    "weights": estimate.WEIGHTS,
+    "activations": estimate.ACTIVATIONS,
+    "outputs": estimate.OUTPUTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where a layer's weights [K, taps, C] and activations [N, H, W, C] are not zero: uint8."""
+
+    layer: Layer
+    weights: npt.NDArray[np.uint8]
+    activations: npt.NDArray[np.uint8]
+
+    @property
+    def nonzero_weights(self) -> int:
+        """Weights that are not zero."""
+        return int(np.count_nonzero(self.weights))
+
+    @property
+    def nonzero_activations(self) -> int:
+        """Activations of the input that are not zero."""
+        return int(np.count_nonzero(self.activations))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """Sizes of a tile: of one group, positions, filters, channels, taps; and the number of groups."""
+
+    groups: int
+    positions: int
+    filters: int
+    channels: int
+    taps: int
+
+    @property
+    def length(self) -> int:
+        """Of the reduction."""
+        return self.taps * self.channels
+
+
+def prepare(trace: LayerTrace, chunk_elements: int) -> Prepared:
+    """Find the zeros of a layer; tiles, plans and arrays share them. Chunks mean nothing here."""
+    layer = trace.layer
+    k, r, s, c = layer.weight_shape
+    weights = trace.weights != np.asarray(trace.weight_zero_points).reshape(-1, 1, 1, 1)
+    activations = trace.activations != trace.activation_zero_point
+    return Prepared(
+        layer,
+        np.ascontiguousarray(weights.reshape(k, r * s, c)).view(np.uint8),
+        np.ascontiguousarray(activations).view(np.uint8),
+    )
+
+
+def tile_counters(
+    prepared: Prepared,
+    boxes: Ints,
+    chip: Accelerator,
+    threads: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Ints:
+    """Count every tile.
+
+    Parameters
+    ----------
+    boxes : int64 [tiles, 10], columns tables.BOX
+    threads : not used: a tile takes less time than a thread
+
+    Returns
+    -------
+    int64 [tiles, len(tables.COUNTERS)]
+    """
+    layer = prepared.layer
+    geometry = np.array(
+        [
+            layer.input_height,
+            layer.input_width,
+            *layer.stride,
+            layer.padding[0],
+            layer.padding[1],
+            *layer.dilation,
+            *layer.kernel,
+        ],
+        np.int64,
+    )
+    rows = []
+    for box in boxes:
+        sums, inside = at.pair_sums(
+            box, geometry, layer.group_filters, layer.group_channels, prepared.weights, prepared.activations
+        )
+        counted = _counters(_tile(box.tolist(), layer), sums.tolist(), inside.tolist(), chip)
+        rows.append([counted.get(name, 0) for name in COUNTERS])
+        if progress is not None:
+            progress(1)
+    return np.array(rows, np.int64).reshape(len(boxes), len(COUNTERS))
+
+
+def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+    """Nothing is sampled: the estimate is exact."""
+    return 1.0
+
+
+def estimate_vector(chip: Accelerator) -> Ints:
+    """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
+    a = of_kind(chip.pe_array, SystolicArray)
+    stationary = _STATIONARY[a.stationary]
+    return np.array(
+        [estimate.SYSTOLIC, a.rows, a.columns, stationary, a.overlap, a.pipeline_cycles], np.int64
+    )
+
+
+def filters_at_once(chip: Accelerator) -> int:
+    """Filters that the array works on at a time: tiles of filters are multiples of it."""
+    array = of_kind(chip.pe_array, SystolicArray)
+    return 1 if array.stationary == "activations" else array.columns
+
+
+def _tile(box: list[int], layer: Layer) -> _Tile:
+    n0, n1, k0, k1, c0, c1, p0, p1, q0, q1 = box
+    filters = min(k1 - k0, layer.group_filters)
+    return _Tile(
+        groups=(k1 - k0) // filters,
+        positions=(n1 - n0) * (p1 - p0) * (q1 - q0),
+        filters=filters,
+        channels=c1 - c0,
+        taps=layer.kernel[0] * layer.kernel[1],
+    )
+
+
+def _counters(tile: _Tile, sums: list[int], inside: list[int], chip: Accelerator) -> dict[str, int]:
+    """Sections 3 to 5 of the description."""
+    array = of_kind(chip.pe_array, SystolicArray)
+    every = tile.groups * tile.positions * tile.filters * tile.length
+    gate = array.weight_policy == "gate", array.activation_policy == "gate"
+    done = {
+        (False, False): every,
+        (True, False): sums[at.WEIGHT],
+        (False, True): sums[at.ACTIVATION],
+        (True, True): sums[at.BOTH],
+    }[gate]
+    padding = 0 if gate[1] else sums[at.PADDING_WEIGHT if gate[0] else at.PADDING]
+    return {
+        "outputs": tile.groups * tile.positions * tile.filters,
+        "dense_macs": every,
+        "done_macs": done,
+        "gated_macs": every - done,
+        "effectual_macs": sums[at.BOTH],
+        "weight_operand_reads": done,
+        "activation_operand_reads": done - padding,
+        "padding_operand_reads": padding,
+        "mask_bits_read": sum(gate) * every,
+        "mac_lane_cycles": sums[at.BOTH],
+        "zero_mac_lane_cycles": done - sums[at.BOTH],
+        "gated_lane_cycles": every - done,
+        **_time(tile, done, array),
+        **_reads(tile, inside, chip),
+    }
+
+
+def _time(tile: _Tile, done: int, array: SystolicArray) -> dict[str, int]:
+    """Cycles, and what PEs without a slot wait for."""
+    a, b, every = array.rows, array.columns, tile.groups * tile.positions * tile.filters * tile.length
+    down, across, stream = {
+        "weights": (tile.length, tile.filters, tile.positions),
+        "activations": (tile.length, tile.positions, tile.filters),
+        "outputs": (tile.positions, tile.filters, tile.length),
+    }[array.stationary]
+    folds = tile.groups * ceil_div(down, a) * ceil_div(across, b)
+    mapped = tile.groups * down * across  # summed over folds
+    moves = 1 if array.overlap else folds  # loads or shift-outs that take time
+    fill = mapped * (a + b - 2)
+    unmapped = (folds * a * b - mapped) * (a + b + stream - 2)
+    passing = tile.groups * across * stream * ceil_div(down, a)  # sums that leave the array at its foot
+    if array.stationary == "outputs":
+        drain_wait = moves * a * a * b
+    else:
+        drain_wait = 0
+        first = min(down, a) * min(across, b)
+        loaded = first if array.overlap else mapped
+        fill += loaded * a
+        unmapped += (moves * a * b - loaded) * a
+    return {
+        "compute_cycles": folds * (a + b + stream - 2) + moves * a + array.pipeline_cycles,
+        "steps": folds,
+        "accumulator_updates": done if array.stationary == "outputs" else every + passing,
+        "unmapped_lane_cycles": unmapped,
+        "fill_lane_cycles": fill + array.pipeline_cycles * a * b,
+        "drain_wait_lane_cycles": drain_wait,
+    }
+
+
+def _reads(tile: _Tile, inside: list[int], chip: Accelerator) -> dict[str, int]:
+    """Bytes and accesses of the scratchpad, and bytes written to PEs; `inside`: positions by tap."""
+    array = of_kind(chip.pe_array, SystolicArray)
+    word, kept = chip.scratchpad.word_bytes, array.stationary
+    weight, activation = array.weight_bits // 8, array.activation_bits // 8
+    cut = tile.length if kept == "outputs" else array.rows  # where folds cut the reduction
+    # How often an operand enters the array, and how many PEs each entry is written to, summed.
+    positions_down = array.rows if kept == "outputs" else array.columns
+    weight_entries = 1 if kept == "weights" else ceil_div(tile.positions, positions_down)
+    activation_entries = 1 if kept == "activations" else ceil_div(tile.filters, array.columns)
+    weight_writes = 1 if kept == "weights" else tile.positions
+    activation_writes = 1 if kept == "activations" else tile.filters
+    g, weights = tile.groups, tile.filters * tile.length * weight
+    activations = sum(inside) * tile.channels * activation
+    reads_w, reads_a = (
+        sum(n * _run_accesses(tile, tap, cut, size, word) for tap, n in enumerate(counts))
+        for counts, size in (([tile.filters] * tile.taps, weight), (inside, activation))
+    )
+    return {
+        "weight_scratchpad_read_bytes": g * weights * weight_entries,
+        "weight_scratchpad_reads": g * reads_w * weight_entries,
+        "activation_scratchpad_read_bytes": g * activations * activation_entries,
+        "activation_scratchpad_reads": g * reads_a * activation_entries,
+        "weight_queue_write_bytes": g * weights * weight_writes,
+        "activation_queue_write_bytes": g * activations * activation_writes,
+    }
+
+
+def _run_accesses(tile: _Tile, tap: int, cut: int, operand_bytes: int, word_bytes: int) -> int:
+    """Accesses of one filter's (position's) channels at a tap, in the runs that folds cut."""
+    first, end = tap * tile.channels, (tap + 1) * tile.channels
+    edges = [first, *range((first // cut + 1) * cut, end, cut), end]
+    return sum(ceil_div((b - a) * operand_bytes, word_bytes) for a, b in pairwise(edges))

@@ -1,0 +1,103 @@
+"""PE arrays: one model per dataflow, with the keys that its machine has.
+
+`dataflow` in an array repeats the chip's: the union of arrays is told apart by it, and no file shows it.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+ZeroPolicy = Literal["compute", "gate", "skip"]
+# Upper bounds keep every product of sizes, cycles and rates inside int64.
+Count = Annotated[int, Field(ge=1, le=2**40)]
+Pes = Annotated[int, Field(ge=1, le=4096)]
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, no unknown keys, no silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class PeArray(Part):
+    """What every array has."""
+
+    rows: Pes = Field(description="PE rows")
+    columns: Pes = Field(description="PE columns")
+    weight_policy: ZeroPolicy = Field(description="what a zero weight does: compute, gate or skip")
+    activation_policy: ZeroPolicy = Field(description="what a zero activation does: compute, gate or skip")
+    chunk_elements: Literal[8, 16, 32, 64, 128, 256] = Field(description="channels that are encoded as one")
+    pipeline_cycles: Annotated[int, Field(ge=0, le=2**20)] = Field(
+        description="pipeline tail at the end of a tile"
+    )
+    weight_bits: Literal[8, 16] = Field(description="bits of a weight operand")
+    activation_bits: Literal[8, 16] = Field(description="bits of an activation operand")
+    accumulator_bits: Annotated[int, Field(ge=16, le=64)] = Field(description="bits of an accumulator")
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns
+
+
+Kind = TypeVar("Kind", bound=PeArray)
+
+
+class InnerJoinArray(PeArray):
+    """PEs that match non-zero masks, and their broadcast queues (docs/dataflows/inner_join.md)."""
+
+    dataflow: Literal["inner_join"] = Field(default="inner_join", exclude=True, repr=False)
+    lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
+    queue_depth: Annotated[int, Field(ge=1, le=1024)] = Field(description="steps that wait in a PE's queue")
+    queue_latency_cycles: Annotated[int, Field(ge=1, le=2**20)] = Field(
+        description="from sending a step to its earliest start"
+    )
+    lane_assignment: Literal["pooled", "fixed"] = Field(
+        description="pooled: any lane takes any pair; fixed: channel i belongs to lane i mod lanes"
+    )
+    lane_sync: Literal["step", "set"] = Field(description="where fixed lanes wait for each other")
+    broadcast_domain: Literal["array", "column", "row"] = Field(
+        description="the PEs that receive a step in one cycle"
+    )
+    array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
+
+    @model_validator(mode="after")
+    def _lanes_fit(self) -> "InnerJoinArray":
+        if self.lanes > self.chunk_elements:
+            raise ValueError(
+                f"lanes must be at most chunk_elements ({self.chunk_elements}), not {self.lanes}"
+            )
+        if self.lane_sync == "set" and self.lane_assignment == "pooled":
+            raise ValueError("lane_sync 'set' needs lane_assignment 'fixed'; pooled lanes wait at every step")
+        return self
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns * self.lanes
+
+
+class SystolicArray(PeArray):
+    """PEs that pass operands on to their neighbours (docs/dataflows/systolic.md)."""
+
+    dataflow: Literal["systolic"] = Field(default="systolic", exclude=True, repr=False)
+    stationary: Literal["weights", "activations", "outputs"] = Field(description="what stays in a PE")
+    overlap: bool = Field(description="a fold's load or shift-out passes during the stream of its neighbour")
+
+    @model_validator(mode="after")
+    def _streams_skip_nothing(self) -> "SystolicArray":
+        for name in ("weight_policy", "activation_policy"):
+            if getattr(self, name) == "skip":
+                raise ValueError(f"{name} must be 'compute' or 'gate': a systolic stream leaves nothing out")
+        return self
+
+
+def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
+    """An array whose dataflow is known already; raises TypeError if it is of another kind."""
+    if not isinstance(array, kind):
+        raise TypeError(f"the array is {type(array).__name__}, not {kind.__name__}")
+    return array
+
+
+AnyArray = Annotated[InnerJoinArray | SystolicArray, Field(discriminator="dataflow")]
+ARRAYS: dict[str, type[PeArray]] = {"inner_join": InnerJoinArray, "systolic": SystolicArray}
