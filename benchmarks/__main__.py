@@ -47,6 +47,8 @@ def figures(quick: bool) -> Iterator[Figure]:
     """Measure one after the other."""
     for name, speed in kernel.speeds(3 if quick else 9).items():
         yield Figure(f"kernel, {name}", speed, "G MAC/s", 8, at_least=True)
+    name, milliseconds = kernel.slowest_systolic_ms(3)
+    yield Figure(f"systolic, ResNet-50's slowest layer ({name})", milliseconds, "ms", 10)
     yield from network_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]

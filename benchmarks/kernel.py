@@ -1,12 +1,12 @@
-"""Speed of the inner_join kernel alone: dense-equivalent MACs a second, one thread, one tile a layer."""
+"""Speed of the kernels alone, one thread, one tile a layer: MACs a second, or time of the slowest layer."""
 
 import statistics
 import time
 
-from accelsim.dataflows import inner_join
+from accelsim.dataflows import inner_join, systolic
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes, whole
-from benchmarks.synthetic import layer
+from benchmarks.synthetic import layer, resnet50
 
 # name, height = width, channels, filters, kernel
 LAYERS = [
@@ -37,3 +37,22 @@ def speeds(repeats: int) -> dict[str, float]:
             seconds.append(time.perf_counter() - before)
         found[name] = trace.layer.dense_macs / statistics.median(seconds) / 1e9
     return found
+
+
+def slowest_systolic_ms(repeats: int) -> tuple[str, float]:
+    """The layer of ResNet-50 that takes `systolic` longest, and its median milliseconds."""
+    chip, network = load_hardware("systolic-weights-16x32"), resnet50()
+    found = {}
+    for name in network.layers:
+        trace = network.layer(name)
+        prepared = systolic.prepare(trace, chip.pe_array.chunk_elements)
+        boxes = tile_boxes(whole(trace.layer), trace.layer)
+        systolic.tile_counters(prepared, boxes, chip)
+        seconds = []
+        for _ in range(repeats):
+            before = time.perf_counter()
+            systolic.tile_counters(prepared, boxes, chip)
+            seconds.append(time.perf_counter() - before)
+        found[name] = 1e3 * statistics.median(seconds)
+    slowest = max(found, key=lambda name: found[name])
+    return slowest, found[slowest]
