@@ -39,7 +39,7 @@ CAUSE_LOOKS = {
     "imbalance": Look("imbalance between PEs", "#CC6677", "...."),
     "unmapped": Look("PE without work", "#DDDDDD"),
     "fill": Look("pipeline fill", "#888888"),
-    "drain_wait": Look("wait for drain to DRAM", "#661100", "////"),
+    "drain_wait": Look("wait for outputs to drain", "#661100", "////"),
     "fetch_wait": Look("wait for fetch from DRAM", "#D55E00"),
     "postprocess": Look("postprocessor", "#444444", "xxxx"),
 }

@@ -25,7 +25,7 @@ CAUSE_WORDS = {
     "imbalance": "are imbalance between PEs",
     "unmapped": "are PEs without work",
     "fill": "fill the pipeline",
-    "drain_wait": "wait for drains to DRAM",
+    "drain_wait": "wait for outputs to drain",
     "fetch_wait": "wait for DRAM fetches",
     "postprocess": "pass in operations of the postprocessor",
 }
