@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from accelsim.hardware.arrays import ARRAYS
 from accelsim.hardware.model import Accelerator
 
 
@@ -19,7 +20,20 @@ def hardware_hash(chip: Accelerator) -> str:
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of a chip's file, for editors."""
-    return Accelerator.model_json_schema()
+    made = Accelerator.model_json_schema()
+    # Which array a chip has is told by its own `dataflow`: an array's is no key of the file.
+    array = made["properties"]["pe_array"]
+    made["properties"]["pe_array"] = {"anyOf": array["oneOf"], "title": array["title"]}
+    for kind in ARRAYS.values():
+        del made["$defs"][kind.__name__]["properties"]["dataflow"]
+    made["allOf"] = [
+        {
+            "if": {"properties": {"dataflow": {"const": name}}},
+            "then": {"properties": {"pe_array": {"$ref": f"#/$defs/{kind.__name__}"}}},
+        }
+        for name, kind in ARRAYS.items()
+    ]
+    return made
 
 
 def to_yaml(chip: Accelerator) -> str:

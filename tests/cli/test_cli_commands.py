@@ -44,6 +44,14 @@ def test_json_is_all_that_is_printed(run: Run, npz: Path) -> None:
         json.loads(run(*command, "--json").stdout)
 
 
+def test_verify_takes_every_shipped_chip(run: Run) -> None:
+    from accelsim.hardware import presets
+
+    reports = json.loads(run("verify", "--all", "--seconds", 0, "--json").stdout)
+    assert [report["chip"] for report in reports] == list(presets())
+    assert all(report["drawn"] == 1 and report["differences"] == [] for report in reports)
+
+
 def test_the_baseline_is_the_one_that_was_asked_for(run: Run, npz: Path) -> None:
     rows = json.loads(run("run", npz, *TWO, "--baseline", "both-skip-16x16", "--json").stdout)[str(npz)]
     assert {row["baseline"] for row in rows} == {"both-skip-16x16"}

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from drawn_layers import layers, tiles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twin_cases import layers, tiles
 
 from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn_layers import layers, tiles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twin_cases import layers, tiles
 
 import accelsim
 from accelsim.dataflows import DATAFLOWS, systolic

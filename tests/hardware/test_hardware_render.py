@@ -103,6 +103,9 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
     assert all(part["additionalProperties"] is False for part in definitions)
     known = {name for part in definitions for name in part["properties"]}
     assert known >= {key.rsplit(".", 1)[-1] for dataflow in ARRAYS for key in keys(dataflow)}
+    for dataflow, kind in ARRAYS.items():
+        array = {key.removeprefix("pe_array.") for key in keys(dataflow) if key.startswith("pe_array.")}
+        assert set(text["$defs"][kind.__name__]["properties"]) == array
 
 
 def test_the_page_describes_every_key() -> None:
