@@ -3,12 +3,22 @@
 import numpy as np
 
 from accelsim.jit import kernel
+from accelsim.kernels.windows import (
+    DILATION_H,
+    DILATION_W,
+    HEIGHT,
+    KERNEL_H,
+    KERNEL_W,
+    PAD_LEFT,
+    PAD_TOP,
+    STRIDE_H,
+    STRIDE_W,
+    WIDTH,
+)
 
 # Columns of the sums.
 BOTH, WEIGHT, ACTIVATION, PADDING, PADDING_WEIGHT = range(5)
 SUMS = 5
-# Of `geometry`.
-HEIGHT, WIDTH, STRIDE_H, STRIDE_W, TOP, LEFT, DILATION_H, DILATION_W, KERNEL_H, KERNEL_W = range(10)
 
 
 @kernel
@@ -20,6 +30,7 @@ def pair_sums(box, geometry, group_filters, group_channels, weights, activations
 
     Parameters
     ----------
+    geometry : int64 [11], as accelsim.kernels.windows has it
     weights : uint8 [K, R * S, C of a group], 1 where not zero
     activations : uint8 [N, H, W, C], the same
     """
@@ -52,8 +63,8 @@ def pair_sums(box, geometry, group_filters, group_channels, weights, activations
 @kernel
 def _count_inputs(box, geometry, tap, channel, activations, counts):
     """Add up the non-zero activations of a tap by channel; returns the positions that are no padding."""
-    down = tap // geometry[KERNEL_W] * geometry[DILATION_H] - geometry[TOP]
-    across = tap % geometry[KERNEL_W] * geometry[DILATION_W] - geometry[LEFT]
+    down = tap // geometry[KERNEL_W] * geometry[DILATION_H] - geometry[PAD_TOP]
+    across = tap % geometry[KERNEL_W] * geometry[DILATION_W] - geometry[PAD_LEFT]
     inside = np.int64(0)
     for n in range(box[0], box[1]):
         for p in range(box[6], box[7]):

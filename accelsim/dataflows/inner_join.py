@@ -24,6 +24,7 @@ from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import InnerJoinArray, of_kind
 from accelsim.kernels.masks import count_masks, pack_masks
+from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
@@ -108,7 +109,7 @@ def tile_counters(
         raise PlanError(
             f"{layer.name}: a tile of channels {row[4]}..{row[5]} cuts a chunk of {array.chunk_elements}"
         )
-    geometry, parameters = _geometry(layer), _parameters(chip)
+    geometry, parameters = geometry_vector(layer), _parameters(chip)
 
     def one(box: Ints) -> Ints:
         sums: Ints = count_tile(
@@ -131,22 +132,6 @@ def tile_counters(
         with ThreadPoolExecutor(threads) as pool:
             sums = list(pool.map(one, boxes))
     return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array)
-
-
-def _geometry(layer: Layer) -> Ints:
-    return np.array(
-        [
-            layer.input_height,
-            layer.input_width,
-            *layer.stride,
-            layer.padding[0],
-            layer.padding[1],
-            *layer.dilation,
-            *layer.kernel,
-            layer.groups,
-        ],
-        np.int64,
-    )
 
 
 def _parameters(chip: Accelerator) -> Ints:

@@ -21,6 +21,7 @@ from accelsim.dataflows import _estimate_kernel as estimate
 from accelsim.dataflows import _systolic_kernel as at
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import SystolicArray, of_kind
+from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
@@ -101,18 +102,7 @@ def tile_counters(
     int64 [tiles, len(tables.COUNTERS)]
     """
     layer = prepared.layer
-    geometry = np.array(
-        [
-            layer.input_height,
-            layer.input_width,
-            *layer.stride,
-            layer.padding[0],
-            layer.padding[1],
-            *layer.dilation,
-            *layer.kernel,
-        ],
-        np.int64,
-    )
+    geometry = geometry_vector(layer)
     rows = []
     for box in boxes:
         sums, inside = at.pair_sums(

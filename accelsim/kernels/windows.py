@@ -1,11 +1,21 @@
 """Walks of convolution windows: which input pixel an output position reads at a tap."""
 
+import numpy as np
+import numpy.typing as npt
+
 from accelsim.jit import kernel
+from accelsim.network import Layer
 
 # Columns of the int64 geometry vector that kernels take.
 HEIGHT, WIDTH, STRIDE_H, STRIDE_W, PAD_TOP, PAD_LEFT, DILATION_H, DILATION_W, KERNEL_H, KERNEL_W, GROUPS = (
     range(11)
 )
+
+
+def geometry_vector(layer: Layer) -> npt.NDArray[np.int64]:
+    """A layer's geometry in the order of this module's constants: int64 [11]."""
+    values: list[int] = [layer.input_height, layer.input_width, *layer.stride, *layer.padding[:2]]
+    return np.array([*values, *layer.dilation, *layer.kernel, layer.groups], np.int64)
 
 
 @kernel
