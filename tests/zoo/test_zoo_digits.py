@@ -11,6 +11,7 @@ import pytest
 from accelsim import zoo
 from accelsim.audit.agreement import compare_with_captured
 from accelsim.audit.chain import network_outputs
+from accelsim.hardware import presets
 from accelsim.simulation import simulate
 from accelsim.zoo.digits import STAGES
 from accelsim.zoo.digits_training import NETWORKS, digits_split, int8_sizes
@@ -109,6 +110,17 @@ def test_a_chip_that_fetches_no_zero_weights_is_more_than_twice_as_fast(name: st
     trace = zoo.digits_trace(name)
     dense, activation_skip, both_skip = (simulate(trace, chip).cycles for chip in CHIPS)
     assert 2 * both_skip < min(dense, activation_skip)
+
+
+@pytest.mark.parametrize("chip", presets())
+def test_every_shipped_chip_runs_a_real_network_and_its_books_close(chip: str) -> None:
+    trace = zoo.digits_trace("digits-cnn")
+    result = simulate(trace, chip)
+    assert len(result.layer_results) == trace.inputs_count * len(trace.network.nodes)
+    done = sum(r.totals["effectual_macs"] for r in result.layer_results)
+    # What is effectual is the tensors' business, not the machine's.
+    expected = simulate(trace, "dense-16x16")
+    assert done == sum(r.totals["effectual_macs"] for r in expected.layer_results)
 
 
 def cells(line: str) -> list[str]:
