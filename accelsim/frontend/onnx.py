@@ -73,7 +73,7 @@ def import_model(
     sizes: Mapping[str, int] | None = None,
     provenance: dict[str, str] | None = None,
 ) -> NetworkTrace:
-    """As `import_onnx`, of a model in memory; `label` is what errors call it."""
+    """As `import_onnx`, of a model in memory, which is changed; `label` is what errors call it."""
     require_onnx()
     from importlib.metadata import version
 
@@ -86,7 +86,9 @@ def import_model(
     elif any(kind.startswith("QLinear") for kind in kinds):
         how = "as the model came, read by"
     else:
-        model = quantised(model, calibration, label)
+        owned = [model]
+        del model
+        model = quantised(owned, calibration, label)
         how = "uint8 activations, int8 weights per output channel, min-max calibration by"
     tensors = captured(model, inputs, label)
     exact = "without" if onnxruntime_is_exact() else "with possible"

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.errors import ImportedModelError, InputError
+from accelsim.frontend.light import convert_version
 from accelsim.frontend.rewrite import rewritten, stays_float
 
 Floats = npt.NDArray[np.float32]
@@ -90,15 +91,17 @@ def fix_sizes(model: Any, batch: int | None, sizes: Mapping[str, int], label: st
         raise ImportedModelError(f"{label}: no dynamic dimension is named {', '.join(sorted(unknown))}")
 
 
-def quantised(model: Any, calibration: Sequence[Sample], label: str) -> Any:
+def quantised(owned: list[Any], calibration: Sequence[Sample], label: str) -> Any:
     """The model in QOperator form: uint8 activations, int8 weights per output channel, min-max calibration.
 
-    Batch-norms are folded first, so that residual blocks are convolutions and additions alone.
+    Batch-norms are folded first, so that residual blocks are convolutions and additions alone. The float
+    model is taken out of the list that `owned` is: its memory is free when the quantiser needs its own.
     """
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    model = owned.pop()
     feeds = [fed(model, sample, label) for sample in calibration]
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
@@ -115,8 +118,9 @@ def quantised(model: Any, calibration: Sequence[Sample], label: str) -> Any:
         source, prepared, target = (str(Path(folder) / f"{part}.onnx") for part in ("in", "pre", "out"))
         try:
             if model.opset_import[0].version < _OPSET:
-                model = onnx.version_converter.convert_version(model, _OPSET)
+                convert_version(model, _OPSET)
             onnx.save(rewritten(model, label), source)
+            del model
             quant_pre_process(source, prepared, skip_symbolic_shape=True)
             quantization.quantize_static(
                 prepared,

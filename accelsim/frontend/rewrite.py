@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.frontend.geometry import attributes_of
+from accelsim.frontend.light import infer_shapes
 from accelsim.frontend.recurrent import unroll
 
 # What a network does to the outputs of a recurrent layer without leaving its order.
@@ -30,19 +31,15 @@ _KEEP_TIME = (
 
 
 def rewritten(model: Any, label: str = "model") -> Any:
-    """A changed copy of a float model; raises ImportedModelError if a recurrent node is not supported."""
-    import onnx
-
-    changed = onnx.ModelProto()
-    changed.CopyFrom(model)
-    _hold_constants(changed)
-    changed = onnx.shape_inference.infer_shapes(changed)
-    if recurrent := unroll(changed, _shapes(changed), label):
-        changed = onnx.shape_inference.infer_shapes(changed)
-    _rows_as_convolutions(changed, _time_first(changed, recurrent))
-    _fold_padding(changed)
-    _drop_unread(changed)
-    return changed
+    """A float model, changed in place; raises ImportedModelError if a recurrent node is not supported."""
+    _hold_constants(model)
+    infer_shapes(model)
+    if recurrent := unroll(model, _shapes(model), label):
+        infer_shapes(model)
+    _rows_as_convolutions(model, _time_first(model, recurrent))
+    _fold_padding(model)
+    _drop_unread(model)
+    return model
 
 
 def stays_float(model: Any) -> list[str]:

@@ -102,3 +102,27 @@ def test_weights_that_are_constant_nodes_or_computed_from_constants_are_weights(
     assert trace.layers == ("plain", "computed")
     if onnxruntime_is_exact():
         assert all(row.largest_difference == 0 for row in compare_with_captured(trace))
+
+
+def test_shapes_and_opsets_are_those_of_onnx_though_large_tensors_stay_out(tmp_path: Path) -> None:
+    from accelsim.frontend.light import convert_version, infer_shapes
+
+    m = Model(channels=40)
+    m.conv(40, 48)
+    m.add("Reshape", m.last, m.constant(np.array([1, 48, 64], np.int64)))
+    m.add("Squeeze", m.last, axes=[0])
+    path = m.save(tmp_path / "m.onnx", opset=11)
+    ours, theirs = onnx.load(path), onnx.load(path)
+    convert_version(ours, 13)
+    infer_shapes(ours)
+    theirs = onnx.shape_inference.infer_shapes(onnx.version_converter.convert_version(theirs, 13))
+    onnx.checker.check_model(ours, full_check=True)
+    assert ours.opset_import == theirs.opset_import
+    assert [n.op_type for n in ours.graph.node] == [n.op_type for n in theirs.graph.node]
+
+    def shapes(model: Any) -> dict[str, list[int]]:
+        values = (*model.graph.value_info, *model.graph.output)
+        return {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+
+    assert shapes(ours) == shapes(theirs)
+    assert len(ours.graph.initializer) == len(theirs.graph.initializer)
