@@ -82,14 +82,21 @@ def test_what_cannot_be_shared_is_refused() -> None:
 
 
 @pytest.mark.small
-def test_rounds_end_before_the_accuracy_would_fall(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tolerance", [0.01, 0.0])  # 0.9 is as good as 0.9
+def test_rounds_end_before_the_accuracy_would_fall(monkeypatch: pytest.MonkeyPatch, tolerance: float) -> None:
     reached = iter([0.9, 0.8, 0.91, 0.7, 0.9, 0.6, 0.88])  # dense; then pruned and retrained by turns
     monkeypatch.setattr(module, "accuracy", lambda *_: next(reached))
     monkeypatch.setattr(module, "retrain", lambda _network, parameters, masks, *_: masked(parameters, masks))
     nothing = Examples(np.zeros((0, 6), np.float32), np.zeros(0, np.int32))
     weights = np.arange(1, 17, dtype=np.float32).reshape(4, 4)
     kept, rounds = prune_rounds(
-        NETWORK, {"a": Parameters(weights, np.zeros(4))}, {"a": 0.5}, nothing, nothing, QUICK, tolerance=0.01
+        NETWORK,
+        {"a": Parameters(weights, np.zeros(4))},
+        {"a": 0.5},
+        nothing,
+        nothing,
+        QUICK,
+        tolerance=tolerance,
     )
     assert [r.kept for r in rounds] == [True, True, False]
     assert [r.densities["a"] for r in rounds] == [0.5, 0.25, 0.125]

@@ -142,3 +142,14 @@ def test_a_shape_that_the_stream_cannot_tell_is_refused_before_it_is_allocated(
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("name", ["run_length4", "run_length5"])
+def test_a_bit_that_no_run_uses_must_not_be_set(name: str) -> None:
+    encoding = FORMATS[name]
+    stream = encoding.encode(np.array([0, 7, 0], np.int8))
+    assert encoding.decode(stream, (3,)).tolist() == [0, 7, 0]
+    damaged = Stream(stream.metadata | np.uint8(128), stream.payload)
+    with pytest.raises(TraceError, match="no tensor encodes to this metadata"):
+        encoding.decode(damaged, (3,), name="conv1")
