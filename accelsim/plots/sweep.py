@@ -62,7 +62,7 @@ def sweep(table: "pd.DataFrame", axis: str, by: str | None = None) -> "Figure":
     """Two panels against the swept value: cycles with the ideal, and energy with its low to high band.
 
     Numbers that span a factor of four or more are drawn on a logarithmic axis, others on a linear one;
-    values that are no numbers stand side by side. Parameters and errors as `sweep_table`.
+    values that are no numbers stand side by side, without lines. Parameters and errors as `sweep_table`.
     """
     drawn = sweep_table(table, axis, by)
     lines = list(drawn.groupby(by, sort=False)) if by else [("simulated", drawn)]
@@ -70,19 +70,22 @@ def sweep(table: "pd.DataFrame", axis: str, by: str | None = None) -> "Figure":
     pj_divisor, energy_unit = energy_scale(drawn["energy_uj_mean"].max() * 1e6)
     figure = new_figure(3.6)
     left, right = figure.subplots(1, 2)
-    places = _places(drawn, axis)
+    places, numeric = _places(drawn, axis), _numeric(drawn, axis)
     handles: list[object] = []
     for index, (name, line) in enumerate(lines):
         colour = LINE_COLOURS[index % len(LINE_COLOURS)]
         style = {"color": colour, "marker": MARKERS[index % len(MARKERS)], "markersize": 4, "linewidth": 1.2}
+        style |= {} if numeric else {"linestyle": "none"}
         x = [places[value] for value in line[axis]]
         handles += left.plot(x, line["cycles_mean"] / cycles_divisor, label=str(name), **style)
         right.plot(x, line["energy_uj_mean"] * 1e6 / pj_divisor, label=str(name), **style)
         if "energy_uj_low" in line and "energy_uj_high" in line:
             band = [line[f"energy_uj_{end}"] * 1e6 / pj_divisor for end in ("low", "high")]
-            shade = right.fill_between(
-                x, *band, color=colour, alpha=0.12, linewidth=0, label="low to high price"
-            )
+            prices = {"color": colour, "label": "low to high price"}
+            if numeric:
+                shade = right.fill_between(x, *band, alpha=0.12, linewidth=0, **prices)
+            else:
+                shade = right.vlines(x, *band, alpha=0.3, linewidth=4, **prices)
             handles += [shade] if index == len(lines) - 1 else []
         if "ideal_cycles" in line:
             ideal = {"color": colour, "linestyle": ":", "linewidth": 1.2}

@@ -68,6 +68,14 @@ def test_energy_band_reaches_from_low_to_high():
     assert "low to high price" in [t.get_text() for t in figure.legends[0].get_texts()]
 
 
+def test_words_are_points_without_lines_and_a_bar_from_low_to_high_each():
+    words = table(("skip", "gate", "compute"), energy_uj_low=[400.0] * 3, energy_uj_high=[2000.0] * 3)
+    figure = plots.sweep(words, "rows")
+    assert {line.get_linestyle() for panel in figure.axes for line in panel.lines} == {"None"}
+    (bars,) = figure.axes[1].collections
+    assert [path.vertices[:, 1].tolist() for path in bars.get_paths()] == [[400, 2000]] * 3
+
+
 @pytest.mark.parametrize(
     ("more", "title"),
     [
