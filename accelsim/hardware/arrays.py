@@ -13,6 +13,12 @@ Count = Annotated[int, Field(ge=1, le=2**40)]
 Pes = Annotated[int, Field(ge=1, le=4096)]
 
 
+QueueDepth = Annotated[int, Field(ge=1, le=1024, description="steps that wait in a PE's queue")]
+QueueLatency = Annotated[
+    int, Field(ge=1, le=2**20, description="from sending a step to its earliest start")
+]
+
+
 class Part(BaseModel):
     """Base of all parts: frozen, no unknown keys, no silent conversions."""
 
@@ -48,10 +54,8 @@ class InnerJoinArray(PeArray):
 
     dataflow: Literal["inner_join"] = Field(default="inner_join", exclude=True, repr=False)
     lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
-    queue_depth: Annotated[int, Field(ge=1, le=1024)] = Field(description="steps that wait in a PE's queue")
-    queue_latency_cycles: Annotated[int, Field(ge=1, le=2**20)] = Field(
-        description="from sending a step to its earliest start"
-    )
+    queue_depth: QueueDepth
+    queue_latency_cycles: QueueLatency
     lane_assignment: Literal["pooled", "fixed"] = Field(
         description="pooled: any lane takes any pair; fixed: channel i belongs to lane i mod lanes"
     )
@@ -92,6 +96,28 @@ class SystolicArray(PeArray):
         return self
 
 
+class ColumnBroadcastArray(PeArray):
+    """PEs that hold interleaved rows of a compressed matrix (docs/dataflows/column_broadcast.md)."""
+
+    dataflow: Literal["column_broadcast"] = Field(default="column_broadcast", exclude=True, repr=False)
+    accumulators: Annotated[int, Field(ge=1, le=2**16)] = Field(description="sums in a PE")
+    stored_weight_bits: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="bits of a weight in the scratchpad; beside it a 4-bit count of zeros"
+    )
+    codebook: bool = Field(description="stored weights are indices into a table of shared values per layer")
+    queue_depth: QueueDepth
+    queue_latency_cycles: QueueLatency
+
+    @model_validator(mode="after")
+    def _all_zeros_are_skipped(self) -> "ColumnBroadcastArray":
+        for name in ("weight_policy", "activation_policy"):
+            if getattr(self, name) != "skip":
+                raise ValueError(f"{name} must be 'skip': compressed columns hold no zeros to multiply")
+        if self.stored_weight_bits > self.weight_bits:
+            raise ValueError(f"stored_weight_bits must be at most weight_bits ({self.weight_bits})")
+        return self
+
+
 def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
     """An array whose dataflow is known already; raises TypeError if it is of another kind."""
     if not isinstance(array, kind):
@@ -99,5 +125,11 @@ def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
     return array
 
 
-AnyArray = Annotated[InnerJoinArray | SystolicArray, Field(discriminator="dataflow")]
-ARRAYS: dict[str, type[PeArray]] = {"inner_join": InnerJoinArray, "systolic": SystolicArray}
+AnyArray = Annotated[
+    InnerJoinArray | SystolicArray | ColumnBroadcastArray, Field(discriminator="dataflow")
+]
+ARRAYS: dict[str, type[PeArray]] = {
+    "inner_join": InnerJoinArray,
+    "systolic": SystolicArray,
+    "column_broadcast": ColumnBroadcastArray,
+}

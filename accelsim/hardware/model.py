@@ -13,6 +13,7 @@ from accelsim import units
 from accelsim.hardware.arrays import AnyArray, Count, Part
 
 Encoding = Literal["dense", "bitmask"]
+WeightEncoding = Literal["dense", "bitmask", "csc_interleaved"]
 DramWeights = Literal[
     "same",
     "dense",
@@ -37,11 +38,12 @@ Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
 class Encodings(Part):
     """How each operand is stored in the scratchpad, and in DRAM (docs/traffic.md)."""
 
-    weights: Encoding = Field(
-        description="in the scratchpad: dense values, or one mask bit per element and the non-zero values"
+    weights: WeightEncoding = Field(
+        description="in the scratchpad: dense values, or one mask bit per element and the non-zero values; "
+        "csc_interleaved: compressed columns with their rows over the PEs"
     )
-    activations: Encoding = Field(description="as weights")
-    outputs: Encoding = Field(description="as weights; the next layer's activations")
+    activations: Encoding = Field(description="dense or bitmask, as weights")
+    outputs: Encoding = Field(description="dense or bitmask; the next layer's activations")
     pointer_bits: Annotated[int, Field(ge=8, le=64)] = Field(
         description="offset stored per row of segments of a variable-size encoding"
     )
@@ -114,7 +116,7 @@ class Accelerator(Part):
     schema_version: Literal[1] = Field(description="version of this file's keys")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
     description: str = Field(default="", description="one sentence for people")
-    dataflow: Literal["inner_join", "systolic"] = Field(description="the cycle law of the array")
+    dataflow: Literal["inner_join", "systolic", "column_broadcast"] = Field(description="the cycle law of the array")
     clock_mhz: Rate = Field(description="the one clock")
     pe_array: AnyArray
     encodings: Encodings
@@ -147,7 +149,24 @@ class Accelerator(Part):
         return self
 
     @model_validator(mode="after")
+    def _columns_are_compressed(self) -> "Accelerator":
+        if self.dataflow != "column_broadcast":
+            if self.encodings.weights == "csc_interleaved":
+                raise ValueError(
+                    "encodings.weights must be 'dense' or 'bitmask': only column_broadcast reads columns"
+                )
+            return self
+        for name, needed in (("weights", "csc_interleaved"), ("activations", "dense"), ("outputs", "dense")):
+            if getattr(self.encodings, name) != needed:
+                raise ValueError(
+                    f"encodings.{name} must be {needed!r} in the scratchpad of a column_broadcast chip"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _policies_have_masks(self) -> "Accelerator":
+        if self.dataflow == "column_broadcast":
+            return self  # it finds zero activations itself
         if self.pe_array.weight_policy == "skip" and self.encodings.weights == "dense":
             raise ValueError("encodings.weights must be 'bitmask' where pe_array.weight_policy is 'skip'")
         if self.pe_array.activation_policy == "skip" and self.encodings.activations == "dense":
