@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from accelsim.version import VERSION
 
 __version__ = VERSION
-__all__ = ["__version__", "hardware", "load_hardware", "plots", "simulate", "trace"]
+__all__ = ["__version__", "hardware", "load_hardware", "plots", "simulate", "trace", "unsupported_layers"]
 
 if TYPE_CHECKING:
     from accelsim import hardware, plots, trace
+    from accelsim.dataflows import unsupported_layers
     from accelsim.hardware import load_hardware
     from accelsim.simulation import simulate
 
-_ATTRIBUTES = {"simulate": "accelsim.simulation", "load_hardware": "accelsim.hardware"}
+_ATTRIBUTES = {
+    "simulate": "accelsim.simulation",
+    "load_hardware": "accelsim.hardware",
+    "unsupported_layers": "accelsim.dataflows",
+}
 _MODULES = ("hardware", "plots", "trace")
 
 

@@ -7,6 +7,7 @@
         HardwareError     a chip's file: file, line, key
         TraceError        a trace file or its arrays
         ImportedModelError  a model that cannot be imported
+        UnsupportedLayerError  a layer that a machine cannot run
         PlanError         a layer that cannot be cut to fit
         FetchError        a package or file that could not be had
       AuditError          a run whose books do not close       (exit code 1)
@@ -32,6 +33,10 @@ class TraceError(InputError):
 
 class ImportedModelError(InputError):
     """A model cannot be imported; the message names the node."""
+
+
+class UnsupportedLayerError(InputError):
+    """A machine cannot run a layer; the message names layer, machine and limit."""
 
 
 class PlanError(InputError):

@@ -131,13 +131,17 @@ class LayerResult:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkResult:
-    """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order."""
+    """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order.
+
+    `left_out` are layers that were not run, with the reason.
+    """
 
     chip: Accelerator
     network: str
     inputs: int
     layer_results: tuple[LayerResult, ...]
     not_modelled: tuple[str, ...] = ()
+    left_out: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows import DATAFLOWS, unsupported_layers
 from accelsim.energy import action_counts, load_table, price
 from accelsim.energy.table import EnergyTable
-from accelsim.errors import InputError, TraceError
+from accelsim.errors import InputError, TraceError, UnsupportedLayerError
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
@@ -47,6 +47,7 @@ def simulate(
     hardware: Accelerator | str | Path,
     *,
     plans: Mapping[str, Plan] | None = None,
+    left_out: Mapping[str, str] | None = None,
     threads: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -58,12 +59,15 @@ def simulate(
     traces : one layer, several, or a network; each of a trace's N inputs is run on its own
     hardware : a chip, the name of a shipped one, or the path of its file
     plans : plan by layer name; the mapper chooses the others
+    left_out : layers that are not run, each with the reason, as of `unsupported_layers`
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks and drawn outputs
     progress : called with a layer's name when it is done
 
     Raises
     ------
+    UnsupportedLayerError
+        If the machine cannot run a layer that is not left out; nothing has been simulated then.
     InputError
         If the chip, a trace, a plan or the number of threads is wrong.
     AuditError
@@ -77,10 +81,20 @@ def simulate(
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+    left_out = dict(left_out or {})
+    refused = unsupported_layers(trace, chip)
+    if unknown := sorted(set(left_out) - names):
+        raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+    if told := [f"{name}: {reason}" for name, reason in refused.items() if name not in left_out]:
+        raise UnsupportedLayerError("\n".join(told))
+    if names == set(left_out):
+        raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
     jobs: list[Callable[[], LayerResult]] = []
     for index in range(trace.inputs_count):
         one = trace.select_input(index) if trace.inputs_count > 1 else trace
         for node in trace.network.nodes:
+            if isinstance(node, LayerNode) and node.layer.name in left_out:
+                continue
             if isinstance(node, LayerNode):
                 plan = (plans or {}).get(node.layer.name)
                 jobs.append(partial(_layer, one, node, index, chip, table, plan, seed))
@@ -93,6 +107,7 @@ def simulate(
         inputs=trace.inputs_count,
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
+        left_out=left_out,
         provenance={
             **versions(),
             "hardware_hash": hardware_hash(chip),
@@ -146,7 +161,7 @@ def _layer(
     trace = network.layer(node.layer.name)
     layer, array = trace.layer, chip.pe_array
     dataflow = DATAFLOWS[chip.dataflow]
-    prepared = dataflow.prepare(trace, array.chunk_elements)
+    prepared = dataflow.prepare(trace, chip)
     nonzero, drawn = _nonzero_outputs(trace, seed)
     sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
     chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan

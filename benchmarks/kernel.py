@@ -27,7 +27,7 @@ def speeds(repeats: int) -> dict[str, float]:
     found = {}
     for name, side, channels, filters, taps in LAYERS:
         trace = layer(name, side, channels, filters, taps)
-        prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
+        prepared = inner_join.prepare(trace, chip)
         boxes = tile_boxes(whole(trace.layer), trace.layer)
         inner_join.tile_counters(prepared, boxes, chip)  # compiled, and in the caches
         seconds = []
@@ -45,7 +45,7 @@ def slowest_systolic_ms(repeats: int) -> tuple[str, float]:
     found = {}
     for name in network.layers:
         trace = network.layer(name)
-        prepared = systolic.prepare(trace, chip.pe_array.chunk_elements)
+        prepared = systolic.prepare(trace, chip)
         boxes = tile_boxes(whole(trace.layer), trace.layer)
         systolic.tile_counters(prepared, boxes, chip)
         seconds = []

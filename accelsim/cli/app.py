@@ -28,6 +28,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.",
 )
+SKIP_UNSUPPORTED = typer.Option(
+    False, "--skip-unsupported", help="run the layers that every chip can run, and list the others"
+)
 JSON = typer.Option(False, "--json", help="machine-readable output, and nothing else on standard output")
 
 

@@ -6,8 +6,11 @@ from textwrap import fill
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
+from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps, wrapped
 from accelsim.cli.runs import CHIPS, open_trace
+
+
+_MOST_ROWS = 40  # of a table that is printed
 
 
 @app.command("sweep")
@@ -19,6 +22,7 @@ def sweep(
     overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of the chip"),
     out: Path = typer.Option(Path("results/sweep"), "--out", help="folder of the table and the plot"),
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
+    skip_unsupported: bool = SKIP_UNSUPPORTED,
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
@@ -27,7 +31,16 @@ def sweep(
     axes = points(over)
     open_trace(trace)  # a bad file is an error before any process starts
     with steps("points", len(axes)) as progress:
-        done = run_sweep(trace, hardware, overrides, axes, out, workers=workers, progress=progress)
+        done = run_sweep(
+            trace,
+            hardware,
+            overrides,
+            axes,
+            out,
+            workers=workers,
+            skip_unsupported=skip_unsupported,
+            progress=progress,
+        )
     if as_json:
         show(
             {
@@ -95,21 +108,29 @@ def reproduce(
         return
     names = list(ENTRIES) if name == "all" else [name]
     done = {key: reproduced(key, seed, out) for key in names}
+    missed = {key: ENTRIES[key].misses(tables) for key, tables in done.items()}
     if as_json:
         show(
             {
                 key: {n: json.loads(t.to_json(orient="records")) for n, t in tables.items()}
-                | {"notes": list(ENTRIES[key].notes)}
+                | {"notes": list(ENTRIES[key].notes), "outside_of_bands": missed[key]}
                 for key, tables in done.items()
             }
         )
-        return
-    for key, tables in done.items():
+    for key, tables in () if as_json else done.items():
         print(f"{key}: {ENTRIES[key].title}\n{ENTRIES[key].source}")
-        for table in tables.values():
-            print(f"\n{wrapped(table)}", end="")
+        for table_name, table in tables.items():
+            if len(table) > _MOST_ROWS:
+                print(f"\n{table_name}: {len(table)} rows; --out FOLDER writes and draws them")
+            else:
+                print(f"\n{wrapped(table)}", end="")
         for note in ENTRIES[key].notes:
             print(fill(note, 110, subsequent_indent="  "))
+        bands = len(ENTRIES[key].bands)
+        verdict = "every value within its band" if not missed[key] else "\n".join(missed[key])
+        print(f"{bands} bands: {verdict}\n" if bands else "no bands: printed, not judged\n")
+    if any(missed.values()):
+        raise typer.Exit(1)
 
 
 @app.command("formats")

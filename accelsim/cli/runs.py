@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def run(
     ),
     out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    skip_unsupported: bool = SKIP_UNSUPPORTED,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
@@ -66,7 +67,13 @@ def run(
         trace = open_trace(path)
         with steps(path.stem, len(chips) * len(trace.network.nodes) * trace.inputs_count) as progress:
             results = run_on_chips(
-                trace, chips, out / path.stem, threads=threads, seed=seed, progress=progress
+                trace,
+                chips,
+                out / path.stem,
+                skip_unsupported=skip_unsupported,
+                threads=threads,
+                seed=seed,
+                progress=progress,
             )
         summaries = [result.summary() for result in results]
         documents[str(path)] = summary_rows(summaries, chosen)

@@ -1,16 +1,34 @@
 """Cycle kernels, one module per dataflow; each has a cycle-stepping twin in accelsim.reference.
 
-A module gives `prepare`, `tile_counters`, and what the mapper asks for before anything is counted:
+A module gives `refusal`, `prepare`, `tile_counters`, and what the mapper asks for before anything is counted:
 `step_cycles`, `estimate_vector`, `filters_at_once`.
 """
 
 from types import ModuleType
 from typing import Protocol
 
-from accelsim.dataflows import inner_join, systolic
-from accelsim.network import Layer
+from accelsim.dataflows import column_broadcast, inner_join, systolic
+from accelsim.hardware import Accelerator
+from accelsim.network import Layer, LayerNode
+from accelsim.trace import NetworkTrace
 
-DATAFLOWS: dict[str, ModuleType] = {"inner_join": inner_join, "systolic": systolic}
+DATAFLOWS: dict[str, ModuleType] = {
+    "inner_join": inner_join,
+    "systolic": systolic,
+    "column_broadcast": column_broadcast,
+}
+
+
+def unsupported_layers(trace: NetworkTrace, chip: Accelerator) -> dict[str, str]:
+    """Layers of a network that a chip cannot run, with the machine and its limit."""
+    one = trace.select_input(0) if trace.inputs_count > 1 else trace
+    found = {}
+    for node in one.network.nodes:
+        if isinstance(node, LayerNode):
+            reason = DATAFLOWS[chip.dataflow].refusal(one.layer(node.layer.name), chip)
+            if reason is not None:
+                found[node.layer.name] = f"{chip.name}: {reason}"
+    return found
 
 
 class Prepared(Protocol):

@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.jit import kernel
 
-INNER_JOIN, SYSTOLIC = range(2)
+INNER_JOIN, SYSTOLIC, COLUMN_BROADCAST = range(3)
 # Of `layer`: as accelsim.mapper.traffic.layer_vector has them.
 KERNEL_H, KERNEL_W, GROUP_FILTERS, CHUNK = 0, 1, 11, 13
 WEIGHTS, ACTIVATIONS, OUTPUTS = range(3)  # what stays in a systolic PE
@@ -21,6 +21,8 @@ def estimated_cycles(boxes, layer, estimate, step_cycles):
     for tile in range(boxes.shape[0]):
         if estimate[0] == SYSTOLIC:
             cycles[tile] = _systolic(boxes[tile], layer, estimate)
+        elif estimate[0] == COLUMN_BROADCAST:
+            cycles[tile] = _column_broadcast(boxes[tile], estimate, step_cycles)
         else:
             cycles[tile] = _inner_join(boxes[tile], layer, estimate, step_cycles)
     return cycles
@@ -57,6 +59,13 @@ def _systolic(box, layer, estimate):
     folds = (box[3] - box[2]) // filters * ((down + rows - 1) // rows) * ((across + columns - 1) // columns)
     moves = np.int64(1) if overlap else folds  # loads or shift-outs that take time
     return folds * (rows + columns + stream - 2) + rows * moves + estimate[5]
+
+
+@kernel
+def _column_broadcast(box, estimate, step_cycles):
+    """Channels of every vector and cell times the sampled cycles of a channel."""
+    cells = (box[3] - box[2] + estimate[1] - 1) // estimate[1]
+    return np.int64(np.ceil(_positions(box) * cells * (box[5] - box[4]) * step_cycles)) + estimate[2]
 
 
 @kernel

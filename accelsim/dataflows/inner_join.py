@@ -57,9 +57,14 @@ class Prepared:
         return int(self.activation_counts.sum())
 
 
-def prepare(trace: LayerTrace, chunk_elements: int) -> Prepared:
+def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
+    """Why the machine cannot run a layer: it runs every layer."""
+    return None
+
+
+def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
     """Pack the masks of a layer; tiles, plans and arrays of the same chunk share them."""
-    layer = trace.layer
+    layer, chunk_elements = trace.layer, chip.pe_array.chunk_elements
     k, r, s, c = layer.weight_shape
     rows = np.ascontiguousarray(trace.weights).reshape(k * r * s, c)
     masks = pack_masks(rows, np.repeat(trace.weight_zero_points, r * s), chunk_elements)

@@ -70,8 +70,13 @@ class _Tile:
         return self.taps * self.channels
 
 
-def prepare(trace: LayerTrace, chunk_elements: int) -> Prepared:
-    """Find the zeros of a layer; tiles, plans and arrays share them. Chunks mean nothing here."""
+def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
+    """Why the machine cannot run a layer: it runs every layer."""
+    return None
+
+
+def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
+    """Find the zeros of a layer; tiles, plans and arrays share them."""
     layer = trace.layer
     k, r, s, c = layer.weight_shape
     weights = trace.weights != np.asarray(trace.weight_zero_points).reshape(-1, 1, 1, 1)

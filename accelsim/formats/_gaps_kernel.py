@@ -108,6 +108,32 @@ def encode_columns(words, zeros, parts, longest):
 
 
 @kernel
+def count_column_entries(words, zeros, parts, block, index_bits):
+    """(entries int64 [blocks, parts, columns], of these zeros [blocks, columns]) of words [rows, columns].
+
+    Every `block` rows are encoded alone, as `encode_columns` does; row r of a block is in part r mod parts.
+    """
+    rows, columns = words.shape
+    blocks = (rows + block - 1) // block
+    entries = np.zeros((blocks, parts, columns), np.int64)
+    padding = np.zeros((blocks, columns), np.int64)
+    gaps = np.zeros((parts, columns), np.int32)
+    for row in range(rows):
+        at = row // block
+        part = (row - at * block) % parts
+        if row % block == 0:
+            gaps[:] = 0
+        zero = np.int64(zeros[row])
+        for column in range(columns):
+            nonzero = np.int32(np.int64(words[row, column]) != zero)
+            more = (gaps[part, column] >> index_bits) * nonzero
+            entries[at, part, column] += nonzero + more
+            padding[at, column] += more
+            gaps[part, column] = (gaps[part, column] + 1) * (1 - nonzero)
+    return entries, padding
+
+
+@kernel
 def decode_columns(pointers, gaps, values, zeros, columns, parts):
     """(words [rows, columns], entry that lies past its column's end or -1); pointers never go back."""
     rows = zeros.size

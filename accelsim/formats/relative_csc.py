@@ -134,3 +134,25 @@ class RelativeCSC:
             raise TraceError(f"{name}: pointers tell {ends[-1]} entries, there are {count} values")
         starts = np.concatenate([[0], ends[:-1]])[:, None]
         return np.concatenate([(table[:, :-1] + starts).reshape(-1), [count]])
+
+
+def column_entries(
+    weights: Integers, zero_points: npt.ArrayLike, pes: int, block: int, index_bits: int = 4
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Entries of each PE's columns, every `block` rows of the matrix encoded alone.
+
+    Parameters
+    ----------
+    weights : int8 or uint8 [rows, ...]; all other axes are columns
+    zero_points : one per row
+
+    Returns
+    -------
+    entries : int64 [blocks, PEs, columns]
+    padding : int64 [blocks, columns], of these the padding zeros
+    """
+    from accelsim.formats._gaps_kernel import count_column_entries
+
+    words, zeros = words_of(weights, matrix_of(weights.shape), zero_points, "weights")
+    entries, padding = count_column_entries(words, zeros, pes, block, index_bits)
+    return entries, padding

@@ -110,12 +110,62 @@ class ColumnBroadcastArray(PeArray):
 
     @model_validator(mode="after")
     def _all_zeros_are_skipped(self) -> "ColumnBroadcastArray":
-        for name in ("weight_policy", "activation_policy"):
-            if getattr(self, name) != "skip":
-                raise ValueError(f"{name} must be 'skip': compressed columns hold no zeros to multiply")
+        must_skip(self, "compressed columns hold no zeros to multiply")
         if self.stored_weight_bits > self.weight_bits:
             raise ValueError(f"stored_weight_bits must be at most weight_bits ({self.weight_bits})")
         return self
+
+    @property
+    def cell_filters(self) -> int:
+        """Filters whose sums the array holds at once; their columns are encoded alone."""
+        return self.rows * self.columns * self.accumulators
+
+    @property
+    def entry_bits(self) -> int:
+        """A stored weight and the number of zeros before it."""
+        return self.stored_weight_bits + 4
+
+
+class CartesianArray(PeArray):
+    """PEs that form all products of two vectors and scatter them to banks (docs/dataflows/cartesian.md)."""
+
+    dataflow: Literal["cartesian"] = Field(default="cartesian", exclude=True, repr=False)
+    weights_per_step: Annotated[int, Field(ge=1, le=16)] = Field(description="weights of a multiplier step")
+    activations_per_step: Annotated[int, Field(ge=1, le=16)] = Field(
+        description="activations of a multiplier step"
+    )
+    banks: Annotated[int, Field(ge=1, le=1024)] = Field(description="accumulator banks of a PE")
+    bank_entries: Annotated[int, Field(ge=1, le=2**16)] = Field(description="sums of a bank")
+    bank_queue_depth: Annotated[int, Field(ge=1, le=2**16)] = Field(
+        description="products that wait before a bank; at least those of a step"
+    )
+    halo_elements_per_cycle: Count = Field(description="sums that a PE gives to its neighbours in a cycle")
+
+    @model_validator(mode="after")
+    def _all_zeros_are_skipped(self) -> "CartesianArray":
+        must_skip(self, "the products are those of stored values")
+        if self.bank_queue_depth < self.lanes:
+            raise ValueError(
+                f"bank_queue_depth must be at least {self.lanes}, the products of a step: all may go to one bank"
+            )
+        return self
+
+    @property
+    def lanes(self) -> int:
+        """Multipliers of a PE."""
+        return self.weights_per_step * self.activations_per_step
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns * self.lanes
+
+
+def must_skip(array: PeArray, why: str) -> None:
+    """Raise ValueError unless both operands skip."""
+    for name in ("weight_policy", "activation_policy"):
+        if getattr(array, name) != "skip":
+            raise ValueError(f"{name} must be 'skip': {why}")
 
 
 def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
@@ -126,10 +176,11 @@ def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
 
 
 AnyArray = Annotated[
-    InnerJoinArray | SystolicArray | ColumnBroadcastArray, Field(discriminator="dataflow")
+    InnerJoinArray | SystolicArray | ColumnBroadcastArray | CartesianArray, Field(discriminator="dataflow")
 ]
 ARRAYS: dict[str, type[PeArray]] = {
     "inner_join": InnerJoinArray,
     "systolic": SystolicArray,
     "column_broadcast": ColumnBroadcastArray,
+    "cartesian": CartesianArray,
 }

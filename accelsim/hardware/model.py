@@ -116,7 +116,7 @@ class Accelerator(Part):
     schema_version: Literal[1] = Field(description="version of this file's keys")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
     description: str = Field(default="", description="one sentence for people")
-    dataflow: Literal["inner_join", "systolic", "column_broadcast"] = Field(description="the cycle law of the array")
+    dataflow: Literal["inner_join", "systolic", "column_broadcast", "cartesian"] = Field(description="the cycle law of the array")
     clock_mhz: Rate = Field(description="the one clock")
     pe_array: AnyArray
     encodings: Encodings
@@ -165,8 +165,8 @@ class Accelerator(Part):
 
     @model_validator(mode="after")
     def _policies_have_masks(self) -> "Accelerator":
-        if self.dataflow == "column_broadcast":
-            return self  # it finds zero activations itself
+        if self.dataflow in ("column_broadcast", "cartesian"):
+            return self  # they find zeros themselves
         if self.pe_array.weight_policy == "skip" and self.encodings.weights == "dense":
             raise ValueError("encodings.weights must be 'bitmask' where pe_array.weight_policy is 'skip'")
         if self.pe_array.activation_policy == "skip" and self.encodings.activations == "dense":

@@ -18,18 +18,21 @@ import numpy.typing as npt
 from accelsim.errors import InputError
 from accelsim.formats import FORMATS, HuffmanRunLength, NOfM, RunLength
 from accelsim.formats.huffman import code_lengths
+from accelsim.formats.relative_csc import column_entries
 from accelsim.formats.stream import packed_bytes
 from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import ColumnBroadcastArray, of_kind
 from accelsim.network import Layer
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
 SEGMENTED = ("dense", "bitmask")  # formats of single segments: `encoded` counts them
+INTERLEAVED = "csc_interleaved"
 _COLUMN_FILTERS = 64  # of a cell whose pointers are one per column
 _FILTERS = 8
 # A codebook needs no entry for zero where none is stored, or padding zeros have a code of their own.
-_ZERO_APART = ("bitmask", "csr", "csc", "huffman_run_length5")
+ZERO_APART = ("bitmask", "csr", "csc", "huffman_run_length5")
 
 
 class Cells(NamedTuple):
@@ -56,13 +59,15 @@ class InDram(NamedTuple):
 
 def in_dram(layer: Layer, chip: Accelerator) -> InDram:
     """The encodings of a chip's file, resolved; a product's second operand is stored as in the scratchpad."""
-    e, whole_bits = chip.encodings, chip.pe_array.weight_bits
+    e, array, whole_bits = chip.encodings, chip.pe_array, chip.pe_array.weight_bits
     product = layer.kind == "matrix_product"
     weights = e.weights if product or e.dram_weights == "same" else e.dram_weights
     bits = whole_bits if product else e.dram_weight_bits or whole_bits
     codebook = e.dram_weight_codebook and not product
+    if weights == INTERLEAVED and isinstance(array, ColumnBroadcastArray):
+        bits, codebook = array.stored_weight_bits, array.codebook
     tables = (1 << bits) * ceil_div(whole_bits, 8) if codebook else 0
-    format_ = FORMATS[weights]
+    format_ = FORMATS.get(weights)
     if isinstance(format_, HuffmanRunLength):
         tables += (1 << format_.run_bits) + min((1 << bits) + codebook, 256)  # weights are int8 or uint8
     return InDram(
@@ -75,33 +80,51 @@ def in_dram(layer: Layer, chip: Accelerator) -> InDram:
     )
 
 
-def cell_filters(name: str) -> int:
+def held_weight_bits(chip: Accelerator) -> int:
+    """Bits of a weight in the scratchpad, without what tells its place."""
+    array = chip.pe_array
+    return array.stored_weight_bits if isinstance(array, ColumnBroadcastArray) else array.weight_bits
+
+
+def cell_filters(name: str, chip: Accelerator) -> int:
     """Filters of one cell of a format; tiles of filters are multiples of it. 1: segments, not cells."""
     if name in SEGMENTED:
         return 1
+    if name == INTERLEAVED:
+        return of_kind(chip.pe_array, ColumnBroadcastArray).cell_filters
+    return _format_filters(name)
+
+
+def _format_filters(name: str) -> int:
     return _COLUMN_FILTERS if name.startswith("csc") else _FILTERS
 
 
-def check_values_fit(trace: LayerTrace, stored: InDram) -> None:
-    """Raise InputError if weights are no numbers of their bits in DRAM, or more than a codebook holds."""
+def check_values_fit(trace: LayerTrace, stored: InDram, key: str, zero_apart: bool) -> None:
+    """Raise InputError if weights are no numbers of their bits in DRAM, or more than a codebook holds.
+
+    Parameters
+    ----------
+    key : of the chip's file, that decides the bits
+    zero_apart : whether no zero is stored, so that a codebook needs no entry for it
+    """
     if stored.weight_bits >= 8 * trace.weights.itemsize:
         return
     weights = trace.weights.astype(np.int16) - trace.weight_zero_points.astype(np.int16)[:, None, None, None]
     entries = 1 << stored.weight_bits
     if stored.codebook:
         distinct = np.unique(weights)
-        count = distinct.size - int(stored.weights in _ZERO_APART and 0 in distinct)
+        count = distinct.size - int(zero_apart and 0 in distinct)
         if count > entries:
             raise InputError(
                 f"{trace.layer.name}: {count} different weights are stored as {stored.weights}; "
-                f"a codebook of {stored.weight_bits} bits has {entries} (encodings.dram_weight_bits)"
+                f"a codebook of {stored.weight_bits} bits has {entries} ({key}; `accelsim share` makes fewer)"
             )
         return
     low, high, half = int(weights.min()), int(weights.max()), entries // 2
     if low < -half or high >= half:
         raise InputError(
             f"{trace.layer.name}: weights are {low} to {high} above their zero points; "
-            f"{stored.weight_bits} bits hold {-half} to {half - 1} (encodings.dram_weight_bits)"
+            f"{stored.weight_bits} bits hold {-half} to {half - 1} ({key})"
         )
 
 
@@ -135,11 +158,37 @@ def weight_cells(trace: LayerTrace, stored: InDram, starts: Ints, pointer_bytes:
     return cells
 
 
+def interleaved_cells(trace: LayerTrace, chip: Accelerator, starts: Ints) -> Cells:
+    """Cells of compressed columns whose rows lie over the PEs, as the scratchpad of such a chip holds them.
+
+    Raises
+    ------
+    InputError
+        If weights do not fit in the array's `stored_weight_bits`, or more differ than its codebook holds.
+    """
+    array = of_kind(chip.pe_array, ColumnBroadcastArray)
+    entries, padding = column_entries(
+        trace.weights, trace.weight_zero_points, array.multipliers, array.cell_filters
+    )
+    stored = in_dram(trace.layer, chip)._replace(
+        weights=INTERLEAVED, weight_bits=array.stored_weight_bits, codebook=array.codebook
+    )
+    check_values_fit(trace, stored, "pe_array.stored_weight_bits", not padding.any())
+    counts = np.add.reduceat(entries, starts[:-1], axis=2)  # [cells, PEs, chunks]
+    sizes = Cells(*(np.zeros((len(trace.weights), starts.size - 1), np.int64) for _ in Cells._fields))
+    first = slice(None, None, array.cell_filters)
+    mapped = np.minimum(len(trace.weights) - np.arange(len(trace.weights))[first], array.multipliers)
+    pointers = mapped[:, None] * ((np.diff(starts) * chip.encodings.pointer_bits + 7) // 8)
+    sizes.metadata[first] = pointers + ((counts * (array.entry_bits - array.stored_weight_bits) + 7) // 8).sum(1)
+    sizes.size[first] = pointers + ((counts * array.entry_bits + 7) // 8).sum(1)
+    return sizes
+
+
 def _cells(
     trace: LayerTrace, name: str, starts: Ints
 ) -> Iterator[tuple[int, int, npt.NDArray[Any], npt.NDArray[np.int32]]]:
     """First filter, chunk, weights and zero points of each cell."""
-    filters, weights, zeros = cell_filters(name), trace.weights, trace.weight_zero_points
+    filters, weights, zeros = _format_filters(name), trace.weights, trace.weight_zero_points
     for k in range(0, len(weights), filters):
         for chunk, (c0, c1) in enumerate(pairwise(starts.tolist())):
             cell = np.ascontiguousarray(weights[k : k + filters, :, :, c0:c1])

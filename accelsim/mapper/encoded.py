@@ -6,6 +6,7 @@ weights may also be stored in cells (`mapper.cells`).
 """
 
 from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,16 @@ import numpy.typing as npt
 from accelsim.formats import FORMATS, RunLength
 from accelsim.hardware import Accelerator
 from accelsim.jit import kernel
-from accelsim.mapper.cells import SEGMENTED, cell_filters, check_values_fit, in_dram, weight_cells
+from accelsim.mapper.cells import (
+    INTERLEAVED,
+    SEGMENTED,
+    ZERO_APART,
+    cell_filters,
+    check_values_fit,
+    in_dram,
+    interleaved_cells,
+    weight_cells,
+)
 from accelsim.network import Layer
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
@@ -128,7 +138,8 @@ def segment_starts(channels: int, group_channels: int, chunk_elements: int) -> I
 
 def filter_block(layer: Layer, chip: Accelerator, tile_k: int | None = None) -> int:
     """Filters that a tile cannot cut: those of a cell of weights, or of a block of `output_block`."""
-    return max(cell_filters(in_dram(layer, chip).weights), output_block(layer, chip, tile_k))
+    stored, held = in_dram(layer, chip).weights, chip.encodings.weights
+    return lcm(cell_filters(stored, chip), cell_filters(held, chip), output_block(layer, chip, tile_k))
 
 
 def output_block(layer: Layer, chip: Accelerator, tile_k: int | None = None) -> int:
@@ -221,7 +232,18 @@ def _weight_bytes(trace: LayerTrace, chip: Accelerator) -> tuple[Ints, Ints, Int
     starts = segment_starts(c, c, chip.pe_array.chunk_elements)
     taps, zeros = trace.weights.reshape(-1, c), np.repeat(trace.weight_zero_points, r * s)
     held, bits, stored = chip.encodings.weights, chip.pe_array.weight_bits, in_dram(trace.layer, chip)
-    check_values_fit(trace, stored)
+    if stored.weights == INTERLEAVED:
+        size, metadata = interleaved_cells(trace, chip, starts)
+        return size, metadata, size
+    check_values_fit(trace, stored, "encodings.dram_weight_bits", stored.weights in ZERO_APART)
+    if held == INTERLEAVED:
+        held_size = interleaved_cells(trace, chip, starts).size
+        if stored.weights in SEGMENTED:
+            tables = segment_bytes(taps, zeros, starts, stored.weight_bits, stored.weights)
+            size, metadata = (table.reshape(k, r * s, -1).sum(axis=1) for table in tables)
+        else:
+            size, metadata = weight_cells(trace, stored, starts, ceil_div(chip.encodings.pointer_bits, 8))
+        return size, metadata, held_size
     if stored.weights in SEGMENTED:
         tables = _in_dram_and_held(taps, zeros, starts, bits, stored.weights, held, stored.weight_bits)
         size, metadata, held_size = (table.reshape(k, r * s, -1).sum(axis=1) for table in tables)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _tile_bytes_kernel, _traffic_kernel
-from accelsim.mapper.cells import in_dram
+from accelsim.mapper.cells import held_weight_bits, in_dram
 from accelsim.mapper.encoded import EncodedSizes, segment_bytes, segment_starts
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
@@ -127,7 +127,7 @@ def chip_vector(layer: Layer, chip: Accelerator) -> Ints:
             pointer if e.weights == "bitmask" else 0,
             pointer if e.activations == "bitmask" else 0,
             pointer if e.outputs == "bitmask" else 0,
-            (stored.weights, stored.weight_bits) == (e.weights, array.weight_bits),
+            (stored.weights, stored.weight_bits) == (e.weights, held_weight_bits(chip)),
             stored.activations == e.activations,
             stored.outputs == e.outputs,
             _OUTPUT_KINDS.get(stored.outputs, _tile_bytes_kernel.TABLED),

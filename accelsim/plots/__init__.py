@@ -13,11 +13,13 @@ picture     data                  shows
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
+`curves`    (the given table)     one quantity against another, a curve per value of a column
 `formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
 
 from accelsim.plots.compare import compare, compare_table
+from accelsim.plots.curves import curves
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
 from accelsim.plots.roofline import roofline, roofline_table
@@ -31,6 +33,7 @@ __all__ = [
     "RunTables",
     "compare",
     "compare_table",
+    "curves",
     "cycles",
     "cycles_table",
     "energy",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FONT_POINTS = 8.0
 SMALL_FONT_POINTS = 6.5
 WIDTH_INCHES = 9.0
+# Of curves, in order.
+LINE_COLOURS = ("#332288", "#D55E00", "#117733", "#AA4499", "#88CCEE", "#999933", "#CC6677", "#444444")
+MARKERS = "osD^vP*X"
 # Beyond this many bars the height stays, and only every second, third, ... bar is named.
 MOST_NAMED_BARS = 150
 

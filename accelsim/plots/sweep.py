@@ -3,15 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
-from accelsim.plots.style import FONT_POINTS, cycle_scale, energy_scale, frame, legend, new_figure
+from accelsim.plots.style import (
+    FONT_POINTS,
+    LINE_COLOURS,
+    MARKERS,
+    cycle_scale,
+    energy_scale,
+    frame,
+    legend,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LINE_COLOURS = ("#332288", "#D55E00", "#117733", "#AA4499", "#88CCEE", "#999933", "#CC6677", "#444444")
-MARKERS = "osD^vP*X"
 NEEDED = ("cycles_mean", "energy_uj_mean")
 
 

@@ -118,6 +118,9 @@ def notes(result: NetworkResult) -> list[str]:
         "Network cycles are those of the array's layers and of the postprocessor's operations, one after "
         "the other; nothing else is in the time."
     ]
+    if result.left_out:
+        reasons = "; ".join(dict.fromkeys(result.left_out.values()))
+        told.append(f"Not run: {_listed(list(result.left_out))} ({reasons}).")
     if functions := list(dict.fromkeys(r.name for r in result.layer_results if r.kind == "function")):
         told.append(
             f"Functions of the postprocessor are timed, their values those captured, not recomputed: "
@@ -170,6 +173,7 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
         "summary": finite,
         "notes": notes(result),
         "not_modelled": list(result.not_modelled),
+        "left_out": result.left_out,
         "provenance": result.provenance,
         "chip": run.chip.model_dump(mode="json"),
     }

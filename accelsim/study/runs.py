@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from accelsim import plots
+from accelsim.dataflows import unsupported_layers
 from accelsim.hardware import Accelerator
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
@@ -16,17 +17,22 @@ def run_on_chips(
     chips: Sequence[Accelerator],
     folder: Path,
     *,
+    skip_unsupported: bool = False,
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> list[NetworkResult]:
     """Simulate, and write each run to `folder/<chip>` and the comparison to `folder/compare`.
 
+    With `skip_unsupported` every chip runs the layers that all of them can run, so that they compare.
     Raises what `simulate` and `report.write_run` raise.
     """
+    left_out: dict[str, str] = {}
+    for chip in chips if skip_unsupported else ():
+        left_out |= unsupported_layers(trace, chip)
     results = []
     for chip in chips:
-        result = simulate(trace, chip, threads=threads, seed=seed, progress=progress)
+        result = simulate(trace, chip, left_out=left_out, threads=threads, seed=seed, progress=progress)
         write_run(result, folder / chip.name)
         results.append(result)
     if len(results) > 1:

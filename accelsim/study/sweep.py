@@ -61,6 +61,7 @@ def run_sweep(
     out: Path,
     *,
     workers: int = 2,
+    skip_unsupported: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Sweep:
     """Run every point; `out` gets `points.csv` after each, at the end `sweep.svg` with its `sweep.csv`.
@@ -81,7 +82,7 @@ def run_sweep(
     rows: list[dict[str, Any] | None] = [None] * len(grid)
     done: set[int] = set()
     try:
-        for index, row in _finished(trace, hardware, overrides, grid, workers):
+        for index, row in _finished(trace, hardware, overrides, grid, workers, skip_unsupported):
             rows[index] = row
             done.add(index)
             _write(_table(rows), out)
@@ -110,10 +111,10 @@ def _settings(point: Point) -> list[str]:
 
 
 def _finished(
-    trace: Path, hardware: str, overrides: Sequence[str], grid: Sequence[Point], workers: int
+    trace: Path, hardware: str, overrides: Sequence[str], grid: Sequence[Point], workers: int, skip: bool
 ) -> Any:
     """(index, row) of each point as it finishes."""
-    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point) for point in grid]
+    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point, skip) for point in grid]
     if workers == 1:
         for index, job in enumerate(jobs):
             yield index, _point(*job)
@@ -141,8 +142,9 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _point(trace: str, hardware: str, overrides: list[str], point: Point) -> dict[str, Any]:
+def _point(trace: str, hardware: str, overrides: list[str], point: Point, skip_unsupported: bool) -> dict[str, Any]:
     """One row; a point that fails is a row with its error."""
+    from accelsim.dataflows import unsupported_layers
     from accelsim.hardware import load_hardware
     from accelsim.report import run_row
     from accelsim.simulation import simulate
@@ -151,13 +153,15 @@ def _point(trace: str, hardware: str, overrides: list[str], point: Point) -> dic
     try:
         path = Path(trace)
         opened = from_npz(path) if path.suffix == ".npz" else read(path)
-        result = simulate(opened, load_hardware(hardware, overrides), threads=1)
+        machine = load_hardware(hardware, overrides)
+        left_out = unsupported_layers(opened, machine) if skip_unsupported else {}
+        result = simulate(opened, machine, left_out=left_out, threads=1)
     except AccelsimError as error:
         return {**point, "error": str(error)}
-    chip = load_hardware(hardware, overrides).model_dump()
+    chip = machine.model_dump()
     swept = {key: _value(chip, key) for key in point}
     pe_count = chip["pe_array"]["rows"] * chip["pe_array"]["columns"]
-    return {**swept, "pe_count": pe_count, **run_row(result), "error": ""}
+    return {**swept, "pe_count": pe_count, **run_row(result), "left_out": " ".join(left_out), "error": ""}
 
 
 def _value(chip: dict[str, Any], key: str) -> Any:

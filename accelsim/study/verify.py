@@ -97,7 +97,7 @@ def verify(
 
 def _compare(layer: LayerTrace, tile: Tile, chip: Accelerator, report: VerifyReport) -> None:
     dataflow = DATAFLOWS[chip.dataflow]
-    prepared = dataflow.prepare(layer, chip.pe_array.chunk_elements)
+    prepared = dataflow.prepare(layer, chip)
     counted = dataflow.tile_counters(prepared, box_array(tile)[None], chip)[0].tolist()
     expected = REFERENCES[chip.dataflow].tile_counts(layer, tile, chip)
     for name, ours in zip(COUNTERS, counted, strict=True):
@@ -119,7 +119,7 @@ def _crops(
         for name in trace.layers:
             layer = trace.layer(name)
             if name not in plans:
-                prepared = DATAFLOWS[chip.dataflow].prepare(layer, chip.pe_array.chunk_elements)
+                prepared = DATAFLOWS[chip.dataflow].prepare(layer, chip)
                 nonzero = np.ones(layer.layer.output_shape, np.bool_)
                 plan = best_plan(prepared, encoded_sizes(layer, chip, nonzero), chip).plan
                 boxes = tile_boxes(plan, layer.layer)

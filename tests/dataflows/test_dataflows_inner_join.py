@@ -58,7 +58,7 @@ def cases(draw):
 @given(cases())
 def test_kernel_equals_reference_on_every_counter(case):
     chip, trace, tile = case
-    prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
+    prepared = inner_join.prepare(trace, chip)
     counted = inner_join.tile_counters(prepared, box_array(tile)[None], chip)[0]
     expected = tile_counts(trace, tile, chip)
     assert dict(zip(COUNTERS, counted.tolist(), strict=True)) == expected
@@ -69,7 +69,7 @@ def test_kernel_equals_reference_on_every_counter(case):
 @given(cases())
 def test_lane_cycles_by_cause_add_up(case):
     chip, trace, tile = case
-    prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
+    prepared = inner_join.prepare(trace, chip)
     counted = inner_join.tile_counters(prepared, box_array(tile)[None], chip)[0]
     row = dict(zip(COUNTERS, counted.tolist(), strict=True))
     assert min(row.values()) >= 0
@@ -81,7 +81,7 @@ def test_lane_cycles_by_cause_add_up(case):
 def test_a_tile_that_cuts_a_chunk_is_refused():
     trace = from_arrays(np.ones((1, 1, 1, 128), np.int8), np.ones((1, 1, 1, 128), np.int8), name="conv1")
     chip = load_hardware("both-skip-16x16")
-    prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
+    prepared = inner_join.prepare(trace, chip)
     box = np.array([[0, 1, 0, 1, 0, 100, 0, 1, 0, 1]], np.int64)
     with pytest.raises(PlanError, match=r"conv1: a tile of channels 0\.\.100 cuts a chunk of 64"):
         inner_join.tile_counters(prepared, box, chip)
@@ -95,7 +95,7 @@ def test_tiles_on_threads_count_the_same():
         padding=1,
     )
     chip = load_hardware("both-skip-16x16")
-    prepared = inner_join.prepare(trace, chip.pe_array.chunk_elements)
+    prepared = inner_join.prepare(trace, chip)
     boxes = np.array([[0, 1, k, k + 8, 0, 64, p, p + 3, 0, 9] for k in range(0, 40, 8) for p in (0, 3, 6)])
     one = inner_join.tile_counters(prepared, boxes, chip, threads=1)
     assert np.array_equal(one, inner_join.tile_counters(prepared, boxes, chip, threads=3))

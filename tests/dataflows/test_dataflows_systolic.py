@@ -54,7 +54,7 @@ def cases(draw):
 
 
 def counted(trace, tile, chip):
-    prepared = systolic.prepare(trace, chip.pe_array.chunk_elements)
+    prepared = systolic.prepare(trace, chip)
     row = systolic.tile_counters(prepared, box_array(tile)[None], chip)[0]
     return dict(zip(COUNTERS, row.tolist(), strict=True))
 

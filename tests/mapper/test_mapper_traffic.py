@@ -210,6 +210,6 @@ def test_predicted_cycles_are_within_15_percent_of_the_machines(taps: int, rate:
     chip = load_hardware("both-skip-16x16", [f"dram.peak_gb_per_s={rate}", "scratchpad.capacity_bytes=16384"])
     result = accelsim.simulate(trace, chip).layer_results[0]
     sizes = encoded_sizes(trace, chip, outputs != 0)
-    predicted = best_plan(inner_join.prepare(trace, chip.pe_array.chunk_elements), sizes, chip)
+    predicted = best_plan(inner_join.prepare(trace, chip), sizes, chip)
     assert result.bound_by == ("array" if rate == "200" else "dram")
     assert predicted.cycles == pytest.approx(result.cycles, rel=0.15)
