@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan, checked
-from accelsim.mapper.traffic import burst_rounded, tensor_bytes
-from accelsim.network import LayerNode, Operation, Pair
+from accelsim.mapper.traffic import burst_rounded, elements_and_bytes
+from accelsim.network import LayerNode, Operation
 from accelsim.plan import Plan
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
@@ -82,24 +81,8 @@ def simulate(
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
     left_out = dict(left_out or {})
-    refused = unsupported_layers(trace, chip)
-    if unknown := sorted(set(left_out) - names):
-        raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
-    if told := [f"{name}: {reason}" for name, reason in refused.items() if name not in left_out]:
-        raise UnsupportedLayerError("\n".join(told))
-    if names == set(left_out):
-        raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
-    jobs: list[Callable[[], LayerResult]] = []
-    for index in range(trace.inputs_count):
-        one = trace.select_input(index) if trace.inputs_count > 1 else trace
-        for node in trace.network.nodes:
-            if isinstance(node, LayerNode) and node.layer.name in left_out:
-                continue
-            if isinstance(node, LayerNode):
-                plan = (plans or {}).get(node.layer.name)
-                jobs.append(partial(_layer, one, node, index, chip, table, plan, seed))
-            else:
-                jobs.append(partial(_operation, one, node, index, chip, table))
+    _check_supported(trace, chip, names, left_out)
+    jobs = _jobs(trace, chip, table, plans or {}, left_out, seed)
     results = _run(jobs, threads or os.cpu_count() or 1, progress)
     return NetworkResult(
         chip=chip,
@@ -117,6 +100,40 @@ def simulate(
             **trace.network.provenance,
         },
     )
+
+
+def _jobs(
+    trace: NetworkTrace,
+    chip: Accelerator,
+    table: EnergyTable,
+    plans: Mapping[str, Plan],
+    left_out: Mapping[str, str],
+    seed: int,
+) -> list[Callable[[], LayerResult]]:
+    """What is to be done: input by input, in execution order."""
+    jobs: list[Callable[[], LayerResult]] = []
+    for index in range(trace.inputs_count):
+        one = trace.select_input(index) if trace.inputs_count > 1 else trace
+        for node in trace.network.nodes:
+            if not isinstance(node, LayerNode):
+                jobs.append(partial(_operation, one, node, index, chip, table))
+            elif node.layer.name not in left_out:
+                plan = plans.get(node.layer.name)
+                jobs.append(partial(_layer, one, node, index, chip, table, plan, seed))
+    return jobs
+
+
+def _check_supported(
+    trace: NetworkTrace, chip: Accelerator, names: set[str], left_out: Mapping[str, str]
+) -> None:
+    """Raise unless every layer that is not left out can run, and at least one does."""
+    if unknown := sorted(set(left_out) - names):
+        raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+    refused = unsupported_layers(trace, chip)
+    if told := [f"{name}: {reason}" for name, reason in refused.items() if name not in left_out]:
+        raise UnsupportedLayerError("\n".join(told))
+    if left_out and names == set(left_out):
+        raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
 
 
 def _network_trace(traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace) -> NetworkTrace:
@@ -236,11 +253,11 @@ def _operation(
     latency for the first bytes.
     """
     sizes = [
-        _elements_and_bytes(trace, name, rows, chip)
+        elements_and_bytes(trace, name, rows, chip)
         for name, rows in zip(node.inputs, node.rows or (None,) * len(node.inputs), strict=True)
     ]
     elements_read, read = (sum(part) for part in zip(*sizes, strict=True))
-    elements_written, written = _elements_and_bytes(trace, node.output, None, chip)
+    elements_written, written = elements_and_bytes(trace, node.output, None, chip)
     elements = max(elements_read, elements_written) * (node.passes or 1)
     burst = chip.dram.burst_bytes
     read, waste_read = burst_rounded(read, burst)
@@ -273,14 +290,3 @@ def _operation(
     )
     check_layer(result, chip)
     return result
-
-
-def _elements_and_bytes(
-    trace: NetworkTrace, name: str, rows: Pair | None, chip: Accelerator
-) -> tuple[int, int]:
-    """Size, and bytes in DRAM, of a tensor or of some of its rows; without data it counts as dense."""
-    info, tensor = trace.network.tensors[name], trace.tensors.get(name)
-    first, count = rows or (0, info.shape[1])
-    shape = (info.shape[0], count, *info.shape[2:])
-    tensor = None if tensor is None else tensor[:, first : first + count]
-    return prod(shape), tensor_bytes(shape, tensor, info.zero_point, chip)

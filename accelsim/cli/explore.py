@@ -9,7 +9,6 @@ import typer
 from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps, wrapped
 from accelsim.cli.runs import CHIPS, open_trace
 
-
 _MOST_ROWS = 40  # of a table that is printed
 
 

@@ -1,13 +1,13 @@
 """Cycle kernels, one module per dataflow; each has a cycle-stepping twin in accelsim.reference.
 
-A module gives `refusal`, `prepare`, `tile_counters`, and what the mapper asks for before anything is counted:
-`step_cycles`, `estimate_vector`, `filters_at_once`.
+A module gives `refusal`, `prepare`, `tile_counters`, and what the mapper asks for before anything is
+counted: `plan_refusal`, `step_cycles`, `estimate_vector`, `filters_at_once`.
 """
 
 from types import ModuleType
 from typing import Protocol
 
-from accelsim.dataflows import column_broadcast, inner_join, systolic
+from accelsim.dataflows import cartesian, column_broadcast, inner_join, systolic
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer, LayerNode
 from accelsim.trace import NetworkTrace
@@ -16,6 +16,7 @@ DATAFLOWS: dict[str, ModuleType] = {
     "inner_join": inner_join,
     "systolic": systolic,
     "column_broadcast": column_broadcast,
+    "cartesian": cartesian,
 }
 
 

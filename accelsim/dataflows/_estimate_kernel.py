@@ -8,9 +8,18 @@ import numpy as np
 
 from accelsim.jit import kernel
 
-INNER_JOIN, SYSTOLIC, COLUMN_BROADCAST = range(3)
+INNER_JOIN, SYSTOLIC, COLUMN_BROADCAST, CARTESIAN = range(4)
 # Of `layer`: as accelsim.mapper.traffic.layer_vector has them.
-KERNEL_H, KERNEL_W, GROUP_FILTERS, CHUNK = 0, 1, 11, 13
+KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, GROUP_FILTERS, CHUNK = (
+    0,
+    1,
+    2,
+    3,
+    6,
+    7,
+    11,
+    13,
+)
 WEIGHTS, ACTIVATIONS, OUTPUTS = range(3)  # what stays in a systolic PE
 
 
@@ -23,6 +32,8 @@ def estimated_cycles(boxes, layer, estimate, step_cycles):
             cycles[tile] = _systolic(boxes[tile], layer, estimate)
         elif estimate[0] == COLUMN_BROADCAST:
             cycles[tile] = _column_broadcast(boxes[tile], estimate, step_cycles)
+        elif estimate[0] == CARTESIAN:
+            cycles[tile] = _cartesian(boxes[tile], layer, estimate, step_cycles)
         else:
             cycles[tile] = _inner_join(boxes[tile], layer, estimate, step_cycles)
     return cycles
@@ -66,6 +77,15 @@ def _column_broadcast(box, estimate, step_cycles):
     """Channels of every vector and cell times the sampled cycles of a channel."""
     cells = (box[3] - box[2] + estimate[1] - 1) // estimate[1]
     return np.int64(np.ceil(_positions(box) * cells * (box[5] - box[4]) * step_cycles)) + estimate[2]
+
+
+@kernel
+def _cartesian(box, layer, estimate, step_cycles):
+    """Pixels that a tile's outputs reach, times filters and channels, times the sampled cycles of one."""
+    reach_h = (layer[KERNEL_H] - 1) * layer[DILATION_H] // layer[STRIDE_H]
+    reach_w = (layer[KERNEL_W] - 1) * layer[DILATION_W] // layer[STRIDE_W]
+    pixels = (box[1] - box[0]) * (box[7] - box[6] + reach_h) * (box[9] - box[8] + reach_w)
+    return np.int64(np.ceil(pixels * (box[3] - box[2]) * (box[5] - box[4]) * step_cycles)) + estimate[1]
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""`column_broadcast`: compressed columns, one broadcast activation at a time (docs/dataflows/column_broadcast.md).
+"""`column_broadcast`: compressed columns, one broadcast activation at a time.
 
 ::
 
@@ -7,7 +7,8 @@
         for each non-zero activation          # one step: broadcast
           each PE: for each entry of its column: multiply, accumulate
 
-EIE (Han et al., ISCA 2016) is its machine: fully connected and recurrent layers. Columns are counted once
+Described in docs/dataflows/column_broadcast.md. EIE (Han et al., ISCA 2016) is its machine: fully
+connected and recurrent layers. Columns are counted once
 per layer (`prepare`); the stream of a tile costs one visit per (step, PE).
 """
 
@@ -23,6 +24,7 @@ from accelsim.formats.relative_csc import column_entries
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import ColumnBroadcastArray, of_kind
 from accelsim.network import Layer
+from accelsim.plan import Plan
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
@@ -63,8 +65,39 @@ def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
     layer = trace.layer
     plain = layer.kernel == layer.stride == (1, 1) and not any(layer.padding) and layer.groups == 1
     if layer.kind == "fully_connected" and plain:
-        return None
+        return _misfit(trace, of_kind(chip.pe_array, ColumnBroadcastArray))
     return f"column_broadcast runs fully connected and recurrent layers, not a {layer.kind.replace('_', ' ')}"
+
+
+def _misfit(trace: LayerTrace, array: ColumnBroadcastArray) -> str | None:
+    """Why its entries cannot hold a layer's weights, or None."""
+    bits, zeros = array.stored_weight_bits, trace.weight_zero_points
+    weights = trace.weights.astype(np.int16)
+    if zeros.any():
+        weights -= zeros.astype(np.int16).reshape(-1, 1, 1, 1)
+    if not array.codebook:
+        low, high, half = int(weights.min()), int(weights.max()), 1 << (bits - 1)
+        if -half <= low and high < half:
+            return None
+        return (
+            f"weights are {low} to {high} above their zero points, {bits} bits hold {-half} to {half - 1} "
+            "(pe_array.stored_weight_bits)"
+        )
+    found = np.bincount((weights + 512).reshape(-1))
+    different = int(np.count_nonzero(found)) - int(found.size > 512 and found[512] > 0)
+    if different == 1 << bits:  # one more, if a zero is ever stored
+        different += int(column_entries(trace.weights, zeros, array.multipliers, array.cell_filters)[1].any())
+    if different <= 1 << bits:
+        return None
+    return (
+        f"{different} different weights that are stored, a codebook of {bits} bits has {1 << bits} "
+        "(pe_array.stored_weight_bits; `accelsim share` makes fewer)"
+    )
+
+
+def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
+    """Why the machine cannot map tiles of these sizes: it maps all."""
+    return None
 
 
 def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
@@ -147,7 +180,12 @@ def _parameters(chip: Accelerator) -> Ints:
 def _counters(channels: int, sums: list[int], chip: Accelerator) -> dict[str, int]:
     """Sections 3 and 4 of the description."""
     array, word_bytes = chip.pe_array, chip.scratchpad.word_bytes
-    done, padding, pairs, dense = sums[at.ENTRIES], sums[at.PADDING], sums[at.PAIRS], sums[at.OUTPUTS] * channels
+    done, padding, pairs, dense = (
+        sums[at.ENTRIES],
+        sums[at.PADDING],
+        sums[at.PAIRS],
+        sums[at.OUTPUTS] * channels,
+    )
     vector_bytes = ceil_div(channels * array.activation_bits, 8)
     return {
         "compute_cycles": sums[at.CYCLES],

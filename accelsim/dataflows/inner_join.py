@@ -26,6 +26,7 @@ from accelsim.hardware.arrays import InnerJoinArray, of_kind
 from accelsim.kernels.masks import count_masks, pack_masks
 from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
+from accelsim.plan import Plan
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
@@ -59,6 +60,11 @@ class Prepared:
 
 def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
     """Why the machine cannot run a layer: it runs every layer."""
+    return None
+
+
+def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
+    """Why the machine cannot map tiles of these sizes: it maps all."""
     return None
 
 

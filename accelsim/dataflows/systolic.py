@@ -23,6 +23,7 @@ from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import SystolicArray, of_kind
 from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
+from accelsim.plan import Plan
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
@@ -72,6 +73,11 @@ class _Tile:
 
 def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
     """Why the machine cannot run a layer: it runs every layer."""
+    return None
+
+
+def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
+    """Why the machine cannot map tiles of these sizes: it maps all."""
     return None
 
 

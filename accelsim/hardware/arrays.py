@@ -14,9 +14,7 @@ Pes = Annotated[int, Field(ge=1, le=4096)]
 
 
 QueueDepth = Annotated[int, Field(ge=1, le=1024, description="steps that wait in a PE's queue")]
-QueueLatency = Annotated[
-    int, Field(ge=1, le=2**20, description="from sending a step to its earliest start")
-]
+QueueLatency = Annotated[int, Field(ge=1, le=2**20, description="from sending a step to its earliest start")]
 
 
 class Part(BaseModel):
@@ -130,13 +128,13 @@ class CartesianArray(PeArray):
     """PEs that form all products of two vectors and scatter them to banks (docs/dataflows/cartesian.md)."""
 
     dataflow: Literal["cartesian"] = Field(default="cartesian", exclude=True, repr=False)
-    weights_per_step: Annotated[int, Field(ge=1, le=16)] = Field(description="weights of a multiplier step")
-    activations_per_step: Annotated[int, Field(ge=1, le=16)] = Field(
+    weights_per_step: Annotated[int, Field(ge=1, le=8)] = Field(description="weights of a multiplier step")
+    activations_per_step: Annotated[int, Field(ge=1, le=8)] = Field(
         description="activations of a multiplier step"
     )
-    banks: Annotated[int, Field(ge=1, le=1024)] = Field(description="accumulator banks of a PE")
+    banks: Literal[1, 2, 4, 8, 16, 32, 64] = Field(description="accumulator banks of a PE")
     bank_entries: Annotated[int, Field(ge=1, le=2**16)] = Field(description="sums of a bank")
-    bank_queue_depth: Annotated[int, Field(ge=1, le=2**16)] = Field(
+    bank_queue_depth: Annotated[int, Field(ge=1, le=128)] = Field(
         description="products that wait before a bank; at least those of a step"
     )
     halo_elements_per_cycle: Count = Field(description="sums that a PE gives to its neighbours in a cycle")
@@ -146,7 +144,7 @@ class CartesianArray(PeArray):
         must_skip(self, "the products are those of stored values")
         if self.bank_queue_depth < self.lanes:
             raise ValueError(
-                f"bank_queue_depth must be at least {self.lanes}, the products of a step: all may go to one bank"
+                f"bank_queue_depth must be at least {self.lanes}, the products of a step: a bank may get all"
             )
         return self
 

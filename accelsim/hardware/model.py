@@ -116,7 +116,9 @@ class Accelerator(Part):
     schema_version: Literal[1] = Field(description="version of this file's keys")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
     description: str = Field(default="", description="one sentence for people")
-    dataflow: Literal["inner_join", "systolic", "column_broadcast", "cartesian"] = Field(description="the cycle law of the array")
+    dataflow: Literal["inner_join", "systolic", "column_broadcast", "cartesian"] = Field(
+        description="the cycle law of the array"
+    )
     clock_mhz: Rate = Field(description="the one clock")
     pe_array: AnyArray
     encodings: Encodings

@@ -32,7 +32,7 @@ INTERLEAVED = "csc_interleaved"
 _COLUMN_FILTERS = 64  # of a cell whose pointers are one per column
 _FILTERS = 8
 # A codebook needs no entry for zero where none is stored, or padding zeros have a code of their own.
-ZERO_APART = ("bitmask", "csr", "csc", "huffman_run_length5")
+_ZERO_APART = ("bitmask", "csr", "csc", "huffman_run_length5")
 
 
 class Cells(NamedTuple):
@@ -99,32 +99,26 @@ def _format_filters(name: str) -> int:
     return _COLUMN_FILTERS if name.startswith("csc") else _FILTERS
 
 
-def check_values_fit(trace: LayerTrace, stored: InDram, key: str, zero_apart: bool) -> None:
-    """Raise InputError if weights are no numbers of their bits in DRAM, or more than a codebook holds.
-
-    Parameters
-    ----------
-    key : of the chip's file, that decides the bits
-    zero_apart : whether no zero is stored, so that a codebook needs no entry for it
-    """
+def check_values_fit(trace: LayerTrace, stored: InDram) -> None:
+    """Raise InputError if weights are no numbers of their bits in DRAM, or more than a codebook holds."""
     if stored.weight_bits >= 8 * trace.weights.itemsize:
         return
     weights = trace.weights.astype(np.int16) - trace.weight_zero_points.astype(np.int16)[:, None, None, None]
     entries = 1 << stored.weight_bits
     if stored.codebook:
         distinct = np.unique(weights)
-        count = distinct.size - int(zero_apart and 0 in distinct)
+        count = distinct.size - int(stored.weights in _ZERO_APART and 0 in distinct)
         if count > entries:
             raise InputError(
                 f"{trace.layer.name}: {count} different weights are stored as {stored.weights}; "
-                f"a codebook of {stored.weight_bits} bits has {entries} ({key}; `accelsim share` makes fewer)"
+                f"a codebook of {stored.weight_bits} bits has {entries} (encodings.dram_weight_bits)"
             )
         return
     low, high, half = int(weights.min()), int(weights.max()), entries // 2
     if low < -half or high >= half:
         raise InputError(
             f"{trace.layer.name}: weights are {low} to {high} above their zero points; "
-            f"{stored.weight_bits} bits hold {-half} to {half - 1} ({key})"
+            f"{stored.weight_bits} bits hold {-half} to {half - 1} (encodings.dram_weight_bits)"
         )
 
 
@@ -159,27 +153,19 @@ def weight_cells(trace: LayerTrace, stored: InDram, starts: Ints, pointer_bytes:
 
 
 def interleaved_cells(trace: LayerTrace, chip: Accelerator, starts: Ints) -> Cells:
-    """Cells of compressed columns whose rows lie over the PEs, as the scratchpad of such a chip holds them.
-
-    Raises
-    ------
-    InputError
-        If weights do not fit in the array's `stored_weight_bits`, or more differ than its codebook holds.
-    """
+    """Cells of compressed columns whose rows lie over the PEs, as the scratchpad of such a chip has them."""
     array = of_kind(chip.pe_array, ColumnBroadcastArray)
-    entries, padding = column_entries(
+    entries, _ = column_entries(
         trace.weights, trace.weight_zero_points, array.multipliers, array.cell_filters
     )
-    stored = in_dram(trace.layer, chip)._replace(
-        weights=INTERLEAVED, weight_bits=array.stored_weight_bits, codebook=array.codebook
-    )
-    check_values_fit(trace, stored, "pe_array.stored_weight_bits", not padding.any())
     counts = np.add.reduceat(entries, starts[:-1], axis=2)  # [cells, PEs, chunks]
     sizes = Cells(*(np.zeros((len(trace.weights), starts.size - 1), np.int64) for _ in Cells._fields))
     first = slice(None, None, array.cell_filters)
     mapped = np.minimum(len(trace.weights) - np.arange(len(trace.weights))[first], array.multipliers)
     pointers = mapped[:, None] * ((np.diff(starts) * chip.encodings.pointer_bits + 7) // 8)
-    sizes.metadata[first] = pointers + ((counts * (array.entry_bits - array.stored_weight_bits) + 7) // 8).sum(1)
+    sizes.metadata[first] = pointers + (
+        (counts * (array.entry_bits - array.stored_weight_bits) + 7) // 8
+    ).sum(1)
     sizes.size[first] = pointers + ((counts * array.entry_bits + 7) // 8).sum(1)
     return sizes
 

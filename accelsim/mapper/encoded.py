@@ -17,7 +17,6 @@ from accelsim.jit import kernel
 from accelsim.mapper.cells import (
     INTERLEAVED,
     SEGMENTED,
-    ZERO_APART,
     cell_filters,
     check_values_fit,
     in_dram,
@@ -233,24 +232,24 @@ def _weight_bytes(trace: LayerTrace, chip: Accelerator) -> tuple[Ints, Ints, Int
     taps, zeros = trace.weights.reshape(-1, c), np.repeat(trace.weight_zero_points, r * s)
     held, bits, stored = chip.encodings.weights, chip.pe_array.weight_bits, in_dram(trace.layer, chip)
     if stored.weights == INTERLEAVED:
-        size, metadata = interleaved_cells(trace, chip, starts)
-        return size, metadata, size
-    check_values_fit(trace, stored, "encodings.dram_weight_bits", stored.weights in ZERO_APART)
-    if held == INTERLEAVED:
-        held_size = interleaved_cells(trace, chip, starts).size
-        if stored.weights in SEGMENTED:
-            tables = segment_bytes(taps, zeros, starts, stored.weight_bits, stored.weights)
-            size, metadata = (table.reshape(k, r * s, -1).sum(axis=1) for table in tables)
-        else:
-            size, metadata = weight_cells(trace, stored, starts, ceil_div(chip.encodings.pointer_bits, 8))
-        return size, metadata, held_size
+        cells = interleaved_cells(trace, chip, starts)
+        return cells.size, cells.metadata, cells.size
+    check_values_fit(trace, stored)
+
+    def of_filters(table: Ints) -> Ints:
+        found: Ints = table.reshape(k, r * s, -1).sum(axis=1)
+        return found
+
     if stored.weights in SEGMENTED:
-        tables = _in_dram_and_held(taps, zeros, starts, bits, stored.weights, held, stored.weight_bits)
-        size, metadata, held_size = (table.reshape(k, r * s, -1).sum(axis=1) for table in tables)
-        return size, metadata, held_size
-    size, metadata = weight_cells(trace, stored, starts, ceil_div(chip.encodings.pointer_bits, 8))
-    held_size = segment_bytes(taps, zeros, starts, bits, held)[0]
-    return size, metadata, held_size.reshape(k, r * s, -1).sum(axis=1)
+        tables = segment_bytes(taps, zeros, starts, stored.weight_bits, stored.weights)
+        size, metadata = of_filters(tables[0]), of_filters(tables[1])
+    else:
+        size, metadata = weight_cells(trace, stored, starts, ceil_div(chip.encodings.pointer_bits, 8))
+    if held == INTERLEAVED:
+        return size, metadata, interleaved_cells(trace, chip, starts).size
+    if (stored.weights, stored.weight_bits) == (held, bits):
+        return size, metadata, size
+    return size, metadata, of_filters(segment_bytes(taps, zeros, starts, bits, held)[0])
 
 
 def _output_tables(

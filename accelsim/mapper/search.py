@@ -57,7 +57,7 @@ def best_plan(prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Pri
     layer = prepared.layer
     plans = candidates(layer, chip)
     if not plans:
-        raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles")
+        raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles that {chip.name} can map")
     prices = price_plans(plans, sizes, chip, layer, DATAFLOWS[chip.dataflow].step_cycles(prepared, chip))
     fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
     if not fitting.size:
@@ -123,9 +123,11 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
             continue  # rows are cut before columns, inputs before rows: fewer halos
         if prod(tiles.values()) > MOST_TILES:
             continue
-        plans += [
+        found = [
             Plan(tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q, order=order) for order in _orders(tiles)
         ]
+        if DATAFLOWS[chip.dataflow].plan_refusal(found[0], layer, chip) is None:
+            plans += found
     return plans
 
 
@@ -160,6 +162,8 @@ def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:
     """Boxes and traffic of a plan that a user fixed; raises PlanError if it cannot cut or does not fit."""
     check(plan, layer, chip.pe_array.chunk_elements)
+    if reason := DATAFLOWS[chip.dataflow].plan_refusal(plan, layer, chip):
+        raise PlanError(f"{layer.name}: {chip.name}: {reason}")
     boxes = tile_boxes(plan, layer)
     traffic, live = plan_traffic(plan, boxes, layer, chip, sizes)
     check_fits(live, boxes, layer, chip)

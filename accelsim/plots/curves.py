@@ -1,7 +1,7 @@
 """Lines of one quantity against another: a curve for each value of a column."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
 from accelsim.plots.style import LINE_COLOURS, MARKERS, frame, legend, new_figure
@@ -48,7 +48,8 @@ def curves(
     axes = figure.subplots()
     handles: list[object] = []
     for index, (name, rows) in enumerate(table.groupby(by, sort=False)):
-        look = {"color": LINE_COLOURS[index % len(LINE_COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        colour, marker = LINE_COLOURS[index % len(LINE_COLOURS)], MARKERS[index % len(MARKERS)]
+        look: dict[str, Any] = {"color": colour, "marker": marker}
         if index >= len(LINE_COLOURS):
             look["linestyle"] = "--"
         handles += axes.plot(rows[x], rows[y], label=str(name), markersize=4, linewidth=1.2, **look)

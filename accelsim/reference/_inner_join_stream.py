@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from accelsim.hardware.arrays import ZeroPolicy
-from accelsim.hardware.model import Accelerator, Encoding
+from accelsim.hardware.model import Accelerator, WeightEncoding
 from accelsim.plan import Tile
 from accelsim.trace.layer import LayerTrace
 from accelsim.units import ceil_div
@@ -149,7 +149,7 @@ class OperandReader:
         return self._cut[key]
 
 
-def _chunk(nonzero: bytes, encoding: Encoding, policy: ZeroPolicy, bits: int) -> Chunk:
+def _chunk(nonzero: bytes, encoding: WeightEncoding, policy: ZeroPolicy, bits: int) -> Chunk:
     """A chunk of real elements with its sizes in the scratchpad and in a queue."""
     mask_bytes = ceil_div(len(nonzero), 8)
     dense_bytes = ceil_div(len(nonzero) * bits, 8)

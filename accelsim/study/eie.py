@@ -34,12 +34,14 @@ SEEDS = 5
 DEPTHS = (1, 3, 7, 15, 31, 63, 127, 255)
 PES = ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16))
 NOTES = (
-    "Its Table III densities and Table IV times come from different inputs: Alex-8's time asks for a fifth more "
-    "work than its densities give.",
-    "Theoretical time counts padding zeros (one after 15 zeros in a column of a PE); real layers, whose zeros "
-    "are less even than independent ones, have more of them. VGG-6, at 4 %, has most.",
-    "Real layers are less balanced over the PEs than random ones: ours wait less, above all in VGG-6 and NT-LSTM.",
-    "The scratchpad is given room for a whole layer: the paper keeps weights on chip, and DRAM has no part in its times.",
+    "Its Table III densities and Table IV times come from different inputs: Alex-8's time asks for a fifth "
+    "more work than its densities give.",
+    "Theoretical time counts padding zeros (one after 15 zeros in a column of a PE); real layers, whose "
+    "zeros are less even than independent ones, have more of them. VGG-6, at 4 %, has most.",
+    "Real layers are less balanced over the PEs than random ones: ours wait less, above all in VGG-6 and "
+    "NT-LSTM.",
+    "The scratchpad is given room for a whole layer: the paper keeps weights on chip, and DRAM has no part "
+    "in its times.",
 )
 
 
@@ -173,7 +175,8 @@ def _figures(tables: Tables) -> "dict[str, tuple[Figure, pd.DataFrame]]":
 
 ENTRY = Entry(
     title="theoretical and actual time of EIE's nine layers; queue depth and number of PEs",
-    source="Han et al., EIE: Efficient Inference Engine on Compressed Deep Neural Network, ISCA 2016, Tables III and IV",
+    source="Han et al., EIE: Efficient Inference Engine on Compressed Deep Neural Network, ISCA 2016, "
+    "Tables III and IV",
     tables=_tables,
     notes=NOTES,
     bands=(

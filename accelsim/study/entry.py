@@ -1,4 +1,4 @@
-"""What a published result is to `reproduce`: where it stands, how ours is computed, how far apart they may be."""
+"""What a published result is to `reproduce`: its source, how ours is computed, how far apart they may be."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, eie, tpuv1
+from accelsim.study import deep_compression, eie, scnn, tpuv1
 from accelsim.study.entry import Entry, Tables
 
 
@@ -19,6 +19,7 @@ ENTRIES = {
         tables=_deep_compression,
     ),
     "eie": eie.ENTRY,
+    "scnn": scnn.ENTRY,
     "tpu-v1": Entry(
         title="TeraOps/s of the fully connected and recurrent applications of TPUv1; printed, not judged",
         source="Jouppi et al., In-Datacenter Performance Analysis of a Tensor Processing Unit, ISCA 2017, "

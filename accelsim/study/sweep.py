@@ -142,7 +142,9 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _point(trace: str, hardware: str, overrides: list[str], point: Point, skip_unsupported: bool) -> dict[str, Any]:
+def _point(
+    trace: str, hardware: str, overrides: list[str], point: Point, skip_unsupported: bool
+) -> dict[str, Any]:
     """One row; a point that fails is a row with its error."""
     from accelsim.dataflows import unsupported_layers
     from accelsim.hardware import load_hardware

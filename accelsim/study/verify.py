@@ -11,17 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows import DATAFLOWS, unsupported_layers
 from accelsim.hardware import Accelerator
+from accelsim.mapper.cells import cell_filters
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan
 from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
 from accelsim.reference import REFERENCES
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace, NetworkTrace, from_arrays
+from accelsim.units import ceil_div
 
 _CROP_MACS = 120_000  # less than a second of a reference
 _DRAWN_SHARE = 0.1
+_CONNECTED_SHARE = 0.2
 
 
 @dataclass
@@ -74,10 +77,10 @@ def verify(
     began = time.monotonic()
     generator = np.random.default_rng(seed)
     if trace is not None:
-        layers = trace.layers
-        report.layers_total = len(layers)
+        report.layers_total = len(trace.layers)
+        layers = [name for name in trace.layers if name not in unsupported_layers(trace, chip)]
         report.macs_total = sum(trace.layer(name).layer.dense_macs for name in layers)
-        for layer, tile in _crops(trace, chip, generator):
+        for layer, tile in _crops(trace, layers, chip, generator):
             _compare(layer, tile, chip, report)
             report.tiles += 1
             report.layers.add(layer.layer.name)
@@ -87,6 +90,8 @@ def verify(
                 break
     while report.drawn == 0 or time.monotonic() - began < seconds:
         layer = _drawn(generator, report.drawn)
+        while DATAFLOWS[chip.dataflow].refusal(layer, chip) is not None:
+            layer = _drawn(generator, report.drawn)
         _compare(layer, tile_of(tile_boxes(whole(layer.layer), layer.layer)[0]), chip, report)
         report.drawn += 1
         if progress is not None:
@@ -110,13 +115,13 @@ def _compare(layer: LayerTrace, tile: Tile, chip: Accelerator, report: VerifyRep
 
 
 def _crops(
-    trace: NetworkTrace, chip: Accelerator, generator: np.random.Generator
+    trace: NetworkTrace, layers: list[str], chip: Accelerator, generator: np.random.Generator
 ) -> Iterator[tuple[LayerTrace, Tile]]:
     """Crops layer by layer: of the first, the last, the costliest tile, then of random ones for ever."""
     plans: dict[str, Any] = {}
     turn = 0
-    while True:
-        for name in trace.layers:
+    while layers:
+        for name in layers:
             layer = trace.layer(name)
             if name not in plans:
                 prepared = DATAFLOWS[chip.dataflow].prepare(layer, chip)
@@ -136,12 +141,18 @@ def _crop(layer: LayerTrace, box: Any, chip: Accelerator, generator: np.random.G
     array, shape = chip.pe_array, layer.layer
     taps = shape.kernel[0] * shape.kernel[1]
     edges = {name: int(value) for name, value in zip(Tile.__slots__, box, strict=True)}
-    channels = min(edges["c1"] - edges["c0"], max(array.chunk_elements, _CROP_MACS // (taps * 16)))
+    cell = cell_filters(chip.encodings.weights, chip)  # filters that are encoded as one
+    most = _CROP_MACS // (taps * max(cell, 16))
+    channels = min(edges["c1"] - edges["c0"], max(array.chunk_elements, most))
     if channels < edges["c1"] - edges["c0"]:
         channels -= channels % array.chunk_elements
         start = int(generator.integers((edges["c1"] - edges["c0"]) // channels)) * channels
         edges["c0"], edges["c1"] = edges["c0"] + start, edges["c0"] + start + channels
     filters = min(edges["k1"] - edges["k0"], 2 * array.rows, max(1, _CROP_MACS // (channels * taps * 4)))
+    if cell > 1:
+        edges["k0"] += cell * int(generator.integers(ceil_div(edges["k1"] - edges["k0"], cell)))
+        edges["k1"] = min(edges["k1"], edges["k0"] + cell)
+        filters = edges["k1"] - edges["k0"]
     positions = max(1, min(2 * array.columns, _CROP_MACS // (channels * taps * filters)))
     _part(edges, "k", filters, generator)
     _part(edges, "n", 1, generator)
@@ -159,7 +170,9 @@ def _part(edges: dict[str, int], loop: str, size: int, generator: np.random.Gene
 
 
 def _drawn(generator: np.random.Generator, index: int) -> LayerTrace:
-    """A small layer: shapes, stride, padding, groups, zero points and densities drawn."""
+    """A small layer: kind, shapes, stride, padding, groups, zero points and densities drawn."""
+    if generator.random() < _CONNECTED_SHARE:
+        return _drawn_matrix(generator, index)
     groups = int(generator.choice([1, 1, 1, 2]))
     channels = int(generator.choice([1, 3, 16, 64, 70, 130]))
     filters = groups * int(generator.integers(1, 20))
@@ -179,3 +192,13 @@ def _drawn(generator: np.random.Generator, index: int) -> LayerTrace:
         groups=groups,
         activation_zero_point=zero,
     )
+
+
+def _drawn_matrix(generator: np.random.Generator, index: int) -> LayerTrace:
+    """A small fully connected layer of few different weights, and one to three vectors."""
+    filters, channels = int(generator.integers(1, 200)), int(generator.choice([1, 16, 70, 130]))
+    weights = generator.integers(-4, 5, (filters, channels))
+    weights[generator.random(weights.shape) > generator.choice([0.05, 0.3, 1.0])] = 0
+    activations = generator.integers(0, 90, (int(generator.integers(1, 4)), channels))
+    activations[generator.random(activations.shape) > generator.choice([0.2, 0.45, 1.0])] = 0
+    return from_arrays(weights.astype(np.int8), activations.astype(np.uint8), name=f"drawn{index}")

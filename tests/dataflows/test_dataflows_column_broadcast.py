@@ -100,7 +100,9 @@ def test_lane_cycles_by_cause_and_macs_add_up(case):
     assert by_cause == chip.pe_array.multipliers * row["compute_cycles"]
     assert row["done_macs"] + row["skipped_macs"] == row["dense_macs"]
     prepared = column_broadcast.prepare(trace, chip)
-    assert prepared.nonzero_weights == np.count_nonzero(trace.weights != trace.weight_zero_points[:, None, None, None])
+    assert prepared.nonzero_weights == np.count_nonzero(
+        trace.weights != trace.weight_zero_points[:, None, None, None]
+    )
 
 
 @pytest.mark.small
@@ -206,9 +208,13 @@ def test_what_the_machine_cannot_run_is_refused_before_anything_is_counted():
 def test_weights_that_no_codebook_or_field_holds_are_refused():
     weights = np.arange(-20, 20, dtype=np.int8).reshape(5, 8)
     trace = from_arrays(weights, np.ones((1, 8), np.uint8), name="fc1")
-    with pytest.raises(InputError, match=r"fc1: 39 different weights .* 4 bits has 16 \(pe_array.stored_weight_bits"):
+    with pytest.raises(
+        InputError, match=r"fc1: eie-64: 39 different weights .* 4 bits has 16 \(pe_array.stored"
+    ):
         accelsim.simulate(trace, "eie-64")
-    with pytest.raises(InputError, match="fc1: weights are -20 to 19 above their zero points; 4 bits hold -8 to 7"):
+    with pytest.raises(
+        InputError, match="fc1: eie-64: weights are -20 to 19 above their zero points, 4 bits hold -8 to 7"
+    ):
         accelsim.simulate(trace, load_hardware("eie-64", ["pe_array.codebook=false"]))
     assert accelsim.simulate(trace, load_hardware("eie-64", ["pe_array.stored_weight_bits=8"])).cycles > 0
 
@@ -239,5 +245,5 @@ def test_a_chip_that_cannot_be_is_refused_by_key(override):
 
 
 def test_only_column_broadcast_reads_columns():
-    with pytest.raises(HardwareError, match="encodings.weights must be 'dense' or 'bitmask'"):
+    with pytest.raises(HardwareError, match=r"encodings\.weights must be 'dense' or 'bitmask'"):
         load_hardware("both-skip-16x16", ["encodings.weights=csc_interleaved"])

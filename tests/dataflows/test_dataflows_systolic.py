@@ -154,7 +154,7 @@ WRONG = {
     "pe_array.lanes=2": "pe_array: unknown key 'lanes'",
     "pe_array.stationary=inputs": "pe_array.stationary must be 'weights', 'activations' or 'outputs', not 'inputs'",
     "dataflow=inner_join": "pe_array: missing key 'lanes'",
-    "dataflow=sistolic": "dataflow must be 'inner_join' or 'systolic', not 'sistolic'",
+    "dataflow=sistolic": "'column_broadcast' or 'cartesian', not 'sistolic'",
 }
 
 

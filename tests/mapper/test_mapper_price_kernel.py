@@ -107,7 +107,7 @@ def test_the_search_picks_what_pricing_every_plan_slowly_picks(
 ):
     trace = layer_of(filters, channels, size, taps, groups, density, seed)
     hardware = chip(capacity, rate, domain)
-    prepared = inner_join.prepare(trace, 8)
+    prepared = inner_join.prepare(trace, hardware)
     slow = slow_prices(trace, hardware, inner_join.step_cycles(prepared, hardware))
     if not slow:
         with pytest.raises(PlanError, match="more than the scratchpad"):

@@ -81,7 +81,7 @@ def test_the_search_is_within_a_tenth_of_the_fastest_of_all_tilings(case: tuple[
     """The grid takes halvings only; on layers this small every other size can be tried as well."""
     *shape, capacity, rate = case
     trace, hardware = layer_of(*shape, seed=0), chip(int(capacity), str(rate))
-    prepared, sizes = inner_join.prepare(trace, CHUNK), sizes_of(trace, hardware)
+    prepared, sizes = inner_join.prepare(trace, hardware), sizes_of(trace, hardware)
     plans = every_plan(trace)
     assert len(plans) > len(search.candidates(trace.layer, hardware))
     step = inner_join.step_cycles(prepared, hardware)
@@ -118,7 +118,7 @@ def test_a_layer_that_never_fits_says_how_many_bytes_the_least_demanding_plan_la
     ]
     least = min(needs)
     message = rf"conv1: tile \d+ \[.*\] needs {least} bytes, {least - 32} more than the scratchpad of 32"
-    prepared = inner_join.prepare(trace, CHUNK)
+    prepared = inner_join.prepare(trace, hardware)
     with pytest.raises(PlanError, match=message):
         search.best_plan(prepared, sizes, hardware)
     assert search.best_plan(prepared, sizes, chip(least)).cycles > 0
@@ -145,7 +145,7 @@ def test_of_plans_within_one_percent_the_one_of_fewest_dram_bytes_wins(
     monkeypatch.setattr(
         search, "price_plans", lambda *_: np.array([(*price, 100) for price in prices], np.int64)
     )
-    best = search.best_plan(inner_join.prepare(trace, CHUNK), sizes_of(trace, hardware), hardware)
+    best = search.best_plan(inner_join.prepare(trace, hardware), sizes_of(trace, hardware), hardware)
     assert best == search.Price(*prices[chosen], plans[chosen])
 
 
@@ -155,7 +155,7 @@ def test_a_plan_that_does_not_fit_is_never_chosen_however_fast(monkeypatch: pyte
     monkeypatch.setattr(search, "candidates", lambda *_: plans)
     prices = np.array([(1, 1, 1, 4097), (500, 500, 1, 4096)], np.int64)
     monkeypatch.setattr(search, "price_plans", lambda *_: prices)
-    best = search.best_plan(inner_join.prepare(trace, CHUNK), sizes_of(trace, hardware), hardware)
+    best = search.best_plan(inner_join.prepare(trace, hardware), sizes_of(trace, hardware), hardware)
     assert best.plan == plans[1]
 
 
@@ -163,4 +163,4 @@ def test_a_layer_of_too_many_tiles_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(search, "MOST_TILES", 0)
     trace, hardware = layer_of(3, 3, 2, 1, seed=0), chip(4096)
     with pytest.raises(PlanError, match="conv1: no plan of at most 0 tiles"):
-        search.best_plan(inner_join.prepare(trace, CHUNK), sizes_of(trace, hardware), hardware)
+        search.best_plan(inner_join.prepare(trace, hardware), sizes_of(trace, hardware), hardware)

@@ -147,7 +147,7 @@ def test_the_best_plan_fits_and_the_machine_moves_what_it_says(trace: LayerTrace
     _, traffic = checked(result.plan, trace.layer, chip, sizes)
     for name, column in zip(TRAFFIC, traffic.T, strict=True):
         np.testing.assert_array_equal(result.work[name], column)
-    predicted = best_plan(inner_join.prepare(given_trace, CHUNK), sizes, chip)
+    predicted = best_plan(inner_join.prepare(given_trace, chip), sizes, chip)
     assert predicted.plan == result.plan
     assert predicted.dram_bytes == result.dram_read_bytes + result.dram_write_bytes
 

@@ -60,8 +60,8 @@ def test_a_table_is_a_command_and_files(tmp_path: Path) -> None:
     }
     listed = json.loads(CliRunner().invoke(app, ["reproduce", "--json"]).stdout)
     assert [entry["name"] for entry in listed] == list(ENTRIES)
-    with pytest.raises(InputError, match="nothing to reproduce is called 'eie'; there are: deep-compression"):
-        reproduce("eie")
+    with pytest.raises(InputError, match="nothing to reproduce is called 'eia'; there are: deep-compression"):
+        reproduce("eia")
 
 
 def test_tpu_v1_is_bound_by_its_weight_bandwidth_and_says_so() -> None:
