@@ -49,6 +49,12 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure(f"kernel, {name}", speed, "G MAC/s", 8, at_least=True)
     name, milliseconds = kernel.slowest_systolic_ms(3)
     yield Figure(f"systolic, ResNet-50's slowest layer ({name})", milliseconds, "ms", 10)
+    yield Figure(
+        "column_broadcast, AlexNet's fc7", kernel.column_broadcast_pairs(5), "M pairs/s", 300, at_least=True
+    )
+    yield Figure("cartesian, 3x3 56 x 56", kernel.cartesian_products(5), "M prod/s", 150, at_least=True)
+    if not quick:
+        yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
     yield from network_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]

@@ -2,10 +2,19 @@
 
 import statistics
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from accelsim.dataflows import inner_join, systolic
+import numpy as np
+
+from accelsim.dataflows import cartesian, column_broadcast, inner_join, systolic
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes, whole
+from accelsim.simulation import simulate
+from accelsim.tables import COUNTERS
+from accelsim.trace import from_arrays
+from accelsim.zoo import shape_network, synthetic_trace
 from benchmarks.synthetic import layer, resnet50
 
 # name, height = width, channels, filters, kernel
@@ -30,12 +39,8 @@ def speeds(repeats: int) -> dict[str, float]:
         prepared = inner_join.prepare(trace, chip)
         boxes = tile_boxes(whole(trace.layer), trace.layer)
         inner_join.tile_counters(prepared, boxes, chip)  # compiled, and in the caches
-        seconds = []
-        for _ in range(repeats):
-            before = time.perf_counter()
-            inner_join.tile_counters(prepared, boxes, chip)
-            seconds.append(time.perf_counter() - before)
-        found[name] = trace.layer.dense_macs / statistics.median(seconds) / 1e9
+        seconds = _median(partial(inner_join.tile_counters, prepared, boxes, chip), repeats)
+        found[name] = trace.layer.dense_macs / seconds / 1e9
     return found
 
 
@@ -48,11 +53,49 @@ def slowest_systolic_ms(repeats: int) -> tuple[str, float]:
         prepared = systolic.prepare(trace, chip)
         boxes = tile_boxes(whole(trace.layer), trace.layer)
         systolic.tile_counters(prepared, boxes, chip)
-        seconds = []
-        for _ in range(repeats):
-            before = time.perf_counter()
-            systolic.tile_counters(prepared, boxes, chip)
-            seconds.append(time.perf_counter() - before)
-        found[name] = 1e3 * statistics.median(seconds)
+        found[name] = 1e3 * _median(partial(systolic.tile_counters, prepared, boxes, chip), repeats)
     slowest = max(found, key=lambda name: found[name])
     return slowest, found[slowest]
+
+
+def column_broadcast_pairs(repeats: int) -> float:
+    """Million (step, PE) pairs a second: AlexNet's fc7 at EIE's densities on eie-64."""
+    generator = np.random.default_rng(0)
+    weights = generator.integers(1, 16, (4096, 4096), np.int8)
+    weights *= generator.random(weights.shape, np.float32) < 0.09
+    activations = (generator.random((1, 4096)) < 0.353).astype(np.uint8)
+    trace, chip = from_arrays(weights, activations), load_hardware("eie-64")
+    prepared, boxes = column_broadcast.prepare(trace, chip), tile_boxes(whole(trace.layer), trace.layer)
+    counted = column_broadcast.tile_counters(prepared, boxes, chip)[0]
+    pairs = counted[COUNTERS.index("steps")] * chip.pe_array.multipliers
+    seconds = _median(partial(column_broadcast.tile_counters, prepared, boxes, chip), repeats)
+    return float(pairs) / seconds / 1e6
+
+
+def cartesian_products(repeats: int) -> float:
+    """Million products a second, bank conflicts counted: a 3 x 3 layer of VGG-16's kind on scnn-64."""
+    trace, chip = layer("3x3 128 -> 128, 56 x 56", 56, 128, 128, 3), load_hardware("scnn-64")
+    prepared, boxes = cartesian.prepare(trace, chip), tile_boxes(whole(trace.layer), trace.layer)
+    row = dict(zip(COUNTERS, cartesian.tile_counters(prepared, boxes, chip)[0].tolist(), strict=True))
+    seconds = _median(partial(cartesian.tile_counters, prepared, boxes, chip), repeats)
+    return float(row["done_macs"] + row["surplus_products"]) / seconds / 1e6
+
+
+def vgg16_on_cartesian_s() -> float:
+    """Seconds of VGG-16's convolutions at published densities on scnn-64, on two threads, all of a run."""
+    network = shape_network("vgg16")
+    convolutions = tuple(row for row in network.layers if row.layer.kind == "convolution")
+    trace = synthetic_trace(replace(network, layers=convolutions))
+    before = time.perf_counter()
+    simulate(trace, "scnn-64", threads=2)
+    return time.perf_counter() - before
+
+
+def _median(call: Callable[[], object], repeats: int) -> float:
+    """Median seconds of a call."""
+    seconds = []
+    for _ in range(repeats):
+        before = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - before)
+    return statistics.median(seconds)

@@ -89,8 +89,8 @@ def run_set(nonzero, c0, c1, pointers, padding, mapped, p, shift, kept, work, qu
         send(state, started, 1, first)
         first = False
         if state[queues.STEP] == 1:
-            sums[FILL] += mapped * p[LATENCY]
-            end[0, :mapped] = p[LATENCY]
+            end[0, :mapped] = state[queues.SENT] + p[LATENCY]
+            sums[FILL] += mapped * (state[queues.SENT] + p[LATENCY])
         run_step(state, started, end, work, 1, mapped, p[LATENCY])
         sums[STEPS] += 1
         sums[PAIRS] += mapped

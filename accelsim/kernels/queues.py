@@ -26,8 +26,9 @@ def send(state, started, send_cycles, first_of_set):
     """
     step = state[STEP]
     if step == 0:
-        state[SENT] = 0
-        state[EARLY] = 0
+        # Sets without a step may have drained, or drain still, before the first step.
+        state[SENT] = state[DRAIN_BEFORE] if first_of_set and state[SET] >= 2 else 0
+        state[EARLY] = state[SENT]
     else:
         early = state[SENT] + 1
         sent = state[SENT] + send_cycles

@@ -41,7 +41,8 @@ NOTES = (
 
 
 @cache
-def _rows() -> "pd.DataFrame":
+def published_layers() -> "pd.DataFrame":
+    """The published rows."""
     import pandas as pd
 
     return pd.read_csv(workloads_folder() / "published" / "scnn_layers.csv")
@@ -86,7 +87,7 @@ def layer_table(seed: int = 0) -> "pd.DataFrame":
 
     chip = load_hardware(_CHIP)
     rows = []
-    for row in _rows().to_dict("records"):
+    for row in published_layers().to_dict("records"):
         layer = layer_of(row)
         densities = row["weight_density_fraction"], row["activation_density_fraction"]
         counted = layer_counters(layer, densities, chip, seed)
@@ -124,7 +125,9 @@ def density_table(seed: int = 0, densities: tuple[float, ...] = DENSITIES) -> "p
 
     chip = load_hardware(_CHIP)
     rows = []
-    layers = [layer_of(row) for row in _rows().to_dict("records") if row["network"] == SWEPT_NETWORK]
+    layers = [
+        layer_of(row) for row in published_layers().to_dict("records") if row["network"] == SWEPT_NETWORK
+    ]
     dense = sum(dense_cycles(layer, chip) for layer in layers)
     for density in densities:
         cycles = sum(

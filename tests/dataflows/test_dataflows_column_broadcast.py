@@ -135,6 +135,19 @@ def test_time_by_hand():
 
 
 @pytest.mark.small
+def test_the_first_step_waits_for_accumulators_of_sets_without_steps():
+    """Sets 0 and 1 have no step and drain 3 cycles each; the step of set 2 is sent when set 0 has drained."""
+    trace = from_arrays(np.ones((3, 1), np.int8), np.array([[0], [0], [1]], np.uint8))
+    chip = load_hardware(
+        "eie-64", ["pe_array.rows=1", "pe_array.columns=1", "postprocessor.drain_elements_per_cycle=1"]
+    )
+    row = counted(trace, whole_tile(trace), chip)
+    assert row == tile_counts(trace, whole_tile(trace), chip)
+    assert row["fill_lane_cycles"] == 3 + 2 + 6
+    assert row["compute_cycles"] == 3 + 2 + 3 + 3 + 6
+
+
+@pytest.mark.small
 def test_a_word_is_kept_between_consecutive_steps():
     weights = np.ones((6, 4), np.int8)
     full = from_arrays(weights, np.ones((1, 4), np.uint8))

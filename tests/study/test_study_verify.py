@@ -33,7 +33,7 @@ def trace() -> NetworkTrace:
 @pytest.mark.parametrize("chip", presets())
 def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace) -> None:
     machine = load_hardware(chip)
-    report = verify(trace, machine, seconds=1.5)
+    report = verify(trace, machine, seconds=4)
     assert report.differences == []
     assert report.layers == {"a", "b", "c"} - set(unsupported_layers(trace, machine))
     assert report.layers

@@ -1,0 +1,82 @@
+"""EIE's and SCNN's tables at reduced size: within their bands, and a value outside of one is told."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from accelsim.cli.main import app
+from accelsim.hardware import load_hardware
+from accelsim.study import eie, reproduce, scnn
+from accelsim.study.entry import Band, Entry
+
+
+def test_eies_times_are_within_their_bands_from_one_seed() -> None:
+    tables = {"wallclock": eie.wallclock_table(range(1))}
+    assert tables["wallclock"]["layer"].tolist()[:3] == ["Alex-6", "Alex-7", "Alex-8"]
+    assert eie.ENTRY.misses(tables) == []
+    ratio = tables["wallclock"]["theoretical_us"] / tables["wallclock"]["actual_us"]
+    np.testing.assert_allclose(tables["wallclock"]["ratio"], ratio)
+
+
+def test_a_deeper_queue_and_more_pes_are_never_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = eie.layers().iloc[[6]]
+    monkeypatch.setattr(eie, "layers", lambda: small)
+    depths = eie.depth_table()["compute_cycles"]
+    assert (np.diff(depths) <= 0).all()
+    assert depths.iloc[0] > depths.iloc[-1]
+    pes = eie.pe_table()
+    assert pes["pes"].tolist() == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    assert (np.diff(pes["speedup"]) > 0).all()
+    figures = eie.ENTRY.figures({"queues": eie.depth_table(), "pes": pes}) if eie.ENTRY.figures else {}
+    assert set(figures) == {"queues", "pes"}
+
+
+def test_alexnet_on_scnn_is_within_its_band(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = scnn.published_layers()
+    alexnet = rows[rows["network"] == "AlexNet"]
+    monkeypatch.setattr(scnn, "published_layers", lambda: alexnet)
+    layers = scnn.layer_table()
+    tables = {"networks": scnn.network_table(layers)}
+    assert tables["networks"]["published_speedup"].tolist() == [2.37]
+    assert scnn.ENTRY.misses(tables) == []
+    shares = [column for column in layers if column.endswith("_percent")]
+    np.testing.assert_allclose(layers[shares].sum(axis=1), 100)
+
+
+def test_the_dense_machine_multiplies_everything_in_the_largest_rectangle() -> None:
+    row = scnn.published_layers().iloc[5].to_dict()
+    assert (row["output_h"], row["channels"], row["filters"]) == (13, 192, 256)
+    cycles = scnn.dense_cycles(scnn.layer_of(row), load_hardware("scnn-64"))
+    assert cycles == 2 * 2 * 256 * 9 * 192 // 16
+
+
+def test_the_density_of_equal_speed_lies_between_two_swept() -> None:
+    table = pd.DataFrame({"density_fraction": [0.1, 0.5, 0.9], "speedup": [9.0, 1.2, 0.8]})
+    assert scnn.crossing(table) == pytest.approx(0.7)
+    assert np.isnan(scnn.crossing(table.iloc[:2]))
+
+
+def test_a_value_outside_of_its_band_is_an_exit_code_and_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"layer": ["a", "b", "c"], "difference_percent": [1.0, -12.0, float("nan")]})
+    bands = (
+        Band("t", "difference_percent", -10, 20),
+        Band("t", "difference_percent", 0, 5, "median of absolutes"),
+    )
+    entry = Entry("title", "source", lambda seed: {"t": table}, bands=bands)
+    assert entry.misses({"t": table}) == [
+        "t, b: difference_percent is -12, not within -10 to 20",
+        "t, c: difference_percent is nan, not within -10 to 20",
+        "t, median of absolutes: difference_percent is 6.5, not within 0 to 5",
+    ]
+    monkeypatch.setitem(reproduce.ENTRIES, "x", entry)
+    run = CliRunner().invoke(app, ["reproduce", "x"])
+    assert run.exit_code == 1
+    assert "b: difference_percent is -12" in run.stdout
+    run = CliRunner().invoke(app, ["reproduce", "x", "--json"])
+    assert len(json.loads(run.stdout)["x"]["outside_of_bands"]) == 3
+    monkeypatch.setitem(reproduce.ENTRIES, "x", dataclasses.replace(entry, bands=()))
+    assert "no bands: printed, not judged" in CliRunner().invoke(app, ["reproduce", "x"]).stdout
