@@ -14,6 +14,8 @@
       DatapathError       an arithmetic result that cannot be  (exit code 1)
 """
 
+from collections.abc import Sequence
+
 
 class AccelsimError(Exception):
     """Base of all errors of this package."""
@@ -53,3 +55,9 @@ class AuditError(AccelsimError):
 
 class DatapathError(AccelsimError):
     """The functional datapath cannot compute a result (an accumulator overflows)."""
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few names, and how many more there are: for messages."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -22,7 +22,7 @@ from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS, unsupported_layers
 from accelsim.energy import action_counts, load_table, price
 from accelsim.energy.table import EnergyTable
-from accelsim.errors import InputError, TraceError, UnsupportedLayerError
+from accelsim.errors import InputError, TraceError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
@@ -130,8 +130,13 @@ def _check_supported(
     if unknown := sorted(set(left_out) - names):
         raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
     refused = unsupported_layers(trace, chip)
-    if told := [f"{name}: {reason}" for name, reason in refused.items() if name not in left_out]:
-        raise UnsupportedLayerError("\n".join(told))
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in refused.items():
+        if name not in left_out:
+            by_reason.setdefault(reason, []).append(name)
+    if by_reason:
+        told = [f"{listed(of)}: {reason}" for reason, of in by_reason.items()]
+        raise UnsupportedLayerError("\n".join([*told, "--skip-unsupported (left_out) runs the others"]))
     if left_out and names == set(left_out):
         raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from accelsim import plots
-from accelsim.errors import InputError
+from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
 from accelsim.plots import RunTables, tables_of
@@ -214,7 +214,5 @@ def _with_columns(table: "pd.DataFrame", columns: tuple[str, ...]) -> "pd.DataFr
     return table.reindex(columns=list(columns)) if table.empty else table
 
 
-def _listed(names: list[str], most: int = 5) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ("layers " if len(names) > 1 else "layer ") + ", ".join(names[:most]) + more
+def _listed(names: list[str]) -> str:
+    return ("layers " if len(names) > 1 else "layer ") + listed(names)

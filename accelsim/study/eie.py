@@ -166,10 +166,15 @@ def _figures(tables: Tables) -> "dict[str, tuple[Figure, pd.DataFrame]]":
     }
     return {
         "queues": (
-            curves(queues, "queue_entries", "load_balance_fraction", "layer", labels, limits=(0, 1)),
+            curves(
+                queues, "queue_entries", "load_balance_fraction", "layer", labels, limits=(0, 1), title=_CHIP
+            ),
             queues,
         ),
-        "pes": (curves(pes, "pes", "speedup", "layer", labels, logarithmic=True, ideal=True), pes),
+        "pes": (
+            curves(pes, "pes", "speedup", "layer", labels, logarithmic=True, ideal=True, title=_CHIP),
+            pes,
+        ),
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 from cli_results import failed
 from typer.testing import Result
 
-from accelsim.trace import from_npz, write
+from accelsim.trace import from_arrays, from_layers, from_npz, write
 
 Run = Callable[..., Result]
 ONE = ("--hardware", "both-skip-16x16")
@@ -260,3 +260,28 @@ def test_every_command_is_in_the_help_and_has_json(run: Run) -> None:
         assert command in text
     for command in ("run", "sweep", "plot", "verify", "compare", "import", "prune", "formats", "reproduce"):
         assert "--json" in run(command, "--help").stdout
+
+
+def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    conv = from_arrays(
+        generator.integers(-2, 3, (4, 3, 3, 8)).astype(np.int8), np.ones((1, 5, 5, 8), np.uint8), name="conv1"
+    )
+    fc = from_arrays(generator.integers(-2, 3, (4, 8)).astype(np.int8), np.ones((1, 8), np.uint8), name="fc1")
+    write(from_layers("net", [conv, fc]), tmp_path / "net.safetensors")
+    done = run(
+        "run", tmp_path / "net.safetensors", "--hardware", "dense-16x16", "--hardware", "eie-64",
+        "--skip-unsupported", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert "Not run: layer conv1 (eie-64: column_broadcast runs fully connected" in " ".join(
+        done.stdout.split()
+    )
+    for chip in ("dense-16x16", "eie-64"):
+        document = json.loads((tmp_path / "out" / "net" / chip / "summary.json").read_text())
+        assert list(document["left_out"]) == ["conv1"]
+        assert document["summary"]["dense_macs"] == 32
+    swept = run(
+        "sweep", tmp_path / "net.safetensors", "--hardware", "eie-64", "--over", "pe_array.queue_depth=1,2",
+        "--workers", 1, "--skip-unsupported", "--out", tmp_path / "sweep", "--json",
+    )  # fmt: skip
+    assert [point["left_out"] for point in json.loads(swept.stdout)["points"]] == ["conv1", "conv1"]

@@ -40,6 +40,8 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "schedule's layer": (["prune", "net.npz", "--schedule", "layer.yaml", "--out", "p.safetensors"], ["net: no layer 'z'; layers: a, b"]),
     "bits": (["quantise", "net.npz", "--bits", "3", "--out", "q.safetensors"], ["bits of weights must be one of 8, 4, 2, not 3"]),
     "codebook": (["share", "net.npz", "--bits", "9", "--out", "q.safetensors"], ["bits of a codebook must be within 1..8, not 9"]),
+    "layers of another kind": (["run", "net.npz", "--hardware", "eie-64"], ["eie-64: column_broadcast runs fully connected and recurrent layers, not a convolution", "--skip-unsupported"]),
+    "nothing is left": (["run", "net.npz", "--hardware", "eie-64", "--skip-unsupported"], ["net: every layer is left out on eie-64"]),
     "file with two errors": (["hardware", "check", "bad.yaml"], ["bad.yaml:2: unknown key 'colour'", "bad.yaml:3: clock_mhz must be"]),
 }  # fmt: skip
 
