@@ -123,7 +123,6 @@ def count_tile(box, pointers, padding, nonzero, p):
     end = np.zeros((1, pes), np.int64)
     state = np.zeros(STATE_SIZE, np.int64)
     queue = (state, np.zeros(p[DEPTH], np.int64), end)
-    set_end = np.int64(0)
     for k in range(box[2], box[3], p[CELL_FILTERS]):
         filters = min(box[3] - k, p[CELL_FILTERS])
         mapped = min(filters, pes)
@@ -135,8 +134,7 @@ def count_tile(box, pointers, padding, nonzero, p):
                         nonzero[n, h, w], box[4], box[5], pointers[cell], padding[cell], mapped, p, shift,
                         kept, work, queue, sums,
                     )  # fmt: skip
-                    set_end = max(set_end, end[0, :mapped].max())
-                    drain(state, set_end, (filters + p[DRAIN_RATE] - 1) // p[DRAIN_RATE])
+                    drain(state, end[0, :mapped].max(), (filters + p[DRAIN_RATE] - 1) // p[DRAIN_RATE])
                     sums[SETS] += 1
                     sums[OUTPUTS] += filters
     last = end.max()

@@ -48,6 +48,46 @@ def cases(draw):
     return chip, trace, tile
 
 
+@st.composite
+def busy_cases(draw):
+    """Few banks, few sums, many products: full queues, padding entries, several output groups and halos."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    groups = draw(st.sampled_from([1, 1, 2]))
+    shape = draw(st.sampled_from([1, 4, 9])) * groups, draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    filters, kernel = shape[0], shape[1:]
+    dilation = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    size = [(k - 1) * d + draw(st.integers(3, 8)) for k, d in zip(kernel, dilation, strict=True)]
+    channels = draw(st.integers(1, 3))
+    density = draw(st.sampled_from([0.04, 0.3, 1.0])), draw(st.sampled_from([0.04, 0.3, 1.0]))
+    weights = generator.random((filters, *kernel, channels)) < density[0]
+    activations = generator.random((draw(st.integers(1, 2)), *size, channels * groups)) < density[1]
+    trace = from_arrays(
+        weights.astype(np.int8),
+        activations.astype(np.uint8),
+        stride=(draw(st.integers(1, 3)), draw(st.integers(1, 2))),
+        padding=tuple(draw(st.integers(0, 2)) for _ in range(4)),
+        dilation=dilation,
+        groups=groups,
+    )
+    per_step = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    chip = chip_of(
+        rows=draw(st.integers(1, 3)),
+        columns=draw(st.integers(1, 3)),
+        weights_per_step=per_step[0],
+        activations_per_step=per_step[1],
+        banks=draw(st.sampled_from([1, 2, 4])),
+        bank_entries=draw(st.sampled_from([40, 100, 1000])),
+        bank_queue_depth=per_step[0] * per_step[1] + draw(st.sampled_from([0, 0, 1, 7])),
+        halo_elements_per_cycle=draw(st.sampled_from([1, 3])),
+    )
+    rate = draw(st.sampled_from([1, 20, 1000]))
+    chip = chip.model_copy(
+        update={"postprocessor": chip.postprocessor.model_copy(update={"drain_elements_per_cycle": rate})}
+    )
+    assume(cartesian.plan_refusal(whole(trace.layer), trace.layer, chip) is None)
+    return chip, trace, whole_tile(trace)
+
+
 def counted(trace, tile, chip):
     prepared = cartesian.prepare(trace, chip)
     row = cartesian.tile_counters(prepared, box_array(tile)[None], chip)[0]
@@ -66,6 +106,14 @@ def chip_of(**array):
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_kernel_equals_reference_on_every_counter(case):
+    chip, trace, tile = case
+    assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
+
+
+@pytest.mark.small
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
+@given(busy_cases())
+def test_full_queues_padding_entries_and_halos_agree_too(case):
     chip, trace, tile = case
     assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
 
