@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from twin_cases import layers, tiles
+from twin_cases import counted, layers, tiles, whole_tile
 
 import accelsim
 from accelsim.dataflows import cartesian
 from accelsim.datapath.convolution import accumulators
 from accelsim.errors import HardwareError, PlanError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
-from accelsim.plan import Plan, box_array, tile_boxes, tile_of, whole
+from accelsim.plan import Plan, whole
 from accelsim.reference.cartesian import tile_counts
-from accelsim.tables import COUNTERS, TILE_CAUSES
+from accelsim.tables import TILE_CAUSES
 from accelsim.trace import from_arrays
 
 
@@ -88,16 +88,6 @@ def busy_cases(draw):
     return chip, trace, whole_tile(trace)
 
 
-def counted(trace, tile, chip):
-    prepared = cartesian.prepare(trace, chip)
-    row = cartesian.tile_counters(prepared, box_array(tile)[None], chip)[0]
-    return dict(zip(COUNTERS, row.tolist(), strict=True))
-
-
-def whole_tile(trace):
-    return tile_of(tile_boxes(whole(trace.layer), trace.layer)[0])
-
-
 def chip_of(**array):
     return load_hardware("scnn-64", [f"pe_array.{key}={value}" for key, value in array.items()])
 
@@ -107,7 +97,7 @@ def chip_of(**array):
 @given(cases())
 def test_kernel_equals_reference_on_every_counter(case):
     chip, trace, tile = case
-    assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
+    assert counted(cartesian, trace, tile, chip) == tile_counts(trace, tile, chip)
 
 
 @pytest.mark.small
@@ -115,7 +105,7 @@ def test_kernel_equals_reference_on_every_counter(case):
 @given(busy_cases())
 def test_full_queues_padding_entries_and_halos_agree_too(case):
     chip, trace, tile = case
-    assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
+    assert counted(cartesian, trace, tile, chip) == tile_counts(trace, tile, chip)
 
 
 @pytest.mark.small
@@ -123,7 +113,7 @@ def test_full_queues_padding_entries_and_halos_agree_too(case):
 @given(cases())
 def test_lane_cycles_and_macs_add_up_and_effectual_macs_are_the_convolutions(case):
     chip, trace, tile = case
-    row = counted(trace, tile, chip)
+    row = counted(cartesian, trace, tile, chip)
     assert min(row.values()) >= 0
     by_cause = sum(row[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)
     assert by_cause == chip.pe_array.multipliers * row["compute_cycles"]
@@ -149,8 +139,8 @@ def test_products_that_meet_in_a_bank_wait():
     """One bank: four products of a step take four cycles; the next step fits beside those left."""
     trace = from_arrays(np.ones((2, 1, 1, 1), np.int8), np.ones((1, 1, 4, 1), np.uint8))
     shape = {"rows": 1, "columns": 1, "weights_per_step": 2, "activations_per_step": 2, "pipeline_cycles": 0}
-    alone = counted(trace, whole_tile(trace), chip_of(**shape, banks=1, bank_queue_depth=4))
-    free = counted(trace, whole_tile(trace), chip_of(**shape, banks=64, bank_queue_depth=4))
+    alone = counted(cartesian, trace, whole_tile(trace), chip_of(**shape, banks=1, bank_queue_depth=4))
+    free = counted(cartesian, trace, whole_tile(trace), chip_of(**shape, banks=64, bank_queue_depth=4))
     assert free["steps"] == alone["steps"] == 2
     assert free["conflict_lane_cycles"] == 0
     # Eight products at one a cycle: issued in cycles 0 and 4, empty after cycle 7.
@@ -160,7 +150,7 @@ def test_products_that_meet_in_a_bank_wait():
 @pytest.mark.small
 def test_a_stride_skips_the_pixels_that_no_tap_meets():
     trace = from_arrays(np.ones((1, 1, 1, 1), np.int8), np.ones((1, 5, 5, 1), np.uint8), stride=2)
-    row = counted(trace, whole_tile(trace), chip_of(rows=2, columns=2))
+    row = counted(cartesian, trace, whole_tile(trace), chip_of(rows=2, columns=2))
     assert row["done_macs"] == row["dense_macs"] == 9
     assert row["surplus_products"] == 0
 
@@ -168,7 +158,7 @@ def test_a_stride_skips_the_pixels_that_no_tap_meets():
 @pytest.mark.small
 def test_products_outside_of_the_plane_are_surplus():
     trace = from_arrays(np.ones((1, 3, 3, 1), np.int8), np.ones((1, 4, 4, 1), np.uint8))
-    row = counted(trace, whole_tile(trace), chip_of(rows=1, columns=1))
+    row = counted(cartesian, trace, whole_tile(trace), chip_of(rows=1, columns=1))
     assert row["done_macs"] == 4 * 9
     assert row["surplus_products"] == 16 * 9 - 4 * 9
     assert row["accumulator_updates"] == row["done_macs"]  # one PE has no neighbour

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twin_cases import span
+from twin_cases import counted, span, whole_tile
 
 import accelsim
 from accelsim.dataflows import column_broadcast, unsupported_layers
 from accelsim.errors import HardwareError, InputError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
 from accelsim.mapper.encoded import encoded_sizes
-from accelsim.plan import Plan, Tile, box_array, tile_of, whole
+from accelsim.plan import Plan, Tile
 from accelsim.reference.column_broadcast import tile_counts
-from accelsim.tables import COUNTERS, TILE_CAUSES
+from accelsim.tables import TILE_CAUSES
 from accelsim.trace import from_arrays, from_layers
 
 
@@ -65,18 +65,6 @@ def cases(draw):
     return chip, trace, Tile(*span(draw, layer.batch), *k, *c, 0, 1, 0, 1)
 
 
-def counted(trace, tile, chip):
-    prepared = column_broadcast.prepare(trace, chip)
-    row = column_broadcast.tile_counters(prepared, box_array(tile)[None], chip)[0]
-    return dict(zip(COUNTERS, row.tolist(), strict=True))
-
-
-def whole_tile(trace):
-    from accelsim.plan import tile_boxes
-
-    return tile_of(tile_boxes(whole(trace.layer), trace.layer)[0])
-
-
 def chip_of(**array):
     return load_hardware("eie-64", [f"pe_array.{key}={value}" for key, value in array.items()])
 
@@ -86,7 +74,7 @@ def chip_of(**array):
 @given(cases())
 def test_kernel_equals_reference_on_every_counter(case):
     chip, trace, tile = case
-    assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
+    assert counted(column_broadcast, trace, tile, chip) == tile_counts(trace, tile, chip)
 
 
 @pytest.mark.small
@@ -94,7 +82,7 @@ def test_kernel_equals_reference_on_every_counter(case):
 @given(cases())
 def test_lane_cycles_by_cause_and_macs_add_up(case):
     chip, trace, tile = case
-    row = counted(trace, tile, chip)
+    row = counted(column_broadcast, trace, tile, chip)
     assert min(row.values()) >= 0
     by_cause = sum(row[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)
     assert by_cause == chip.pe_array.multipliers * row["compute_cycles"]
@@ -113,6 +101,7 @@ def test_a_padding_zero_after_each_fifteen(zeros_before, entries):
     weights = np.zeros((zeros_before + 41, 1), np.int8)
     weights[zeros_before] = 5
     row = counted(
+        column_broadcast,
         (trace := from_arrays(weights, np.ones((1, 1), np.uint8))),
         whole_tile(trace),
         chip_of(rows=1, columns=1, accumulators=100),
@@ -127,7 +116,7 @@ def test_time_by_hand():
     """Two PEs; columns of 3 and 1, 1 and 0 entries: ends 2+3=5, 2+1=3; then 5+1=6, max(3,3)+1=4; drain, tail."""
     weights = np.array([[1, 1], [1, 0], [1, 0], [0, 0], [1, 0], [0, 0]], np.int8)
     trace = from_arrays(weights, np.ones((1, 2), np.uint8))
-    row = counted(trace, whole_tile(trace), chip_of(rows=1, columns=2))
+    row = counted(column_broadcast, trace, whole_tile(trace), chip_of(rows=1, columns=2))
     assert row["compute_cycles"] == 6 + 1 + 6  # 6 outputs drain in a cycle; the tail is 6
     assert row["empty_step_lane_cycles"] == 1
     assert row["imbalance_lane_cycles"] == 2
@@ -141,7 +130,7 @@ def test_the_first_step_waits_for_accumulators_of_sets_without_steps():
     chip = load_hardware(
         "eie-64", ["pe_array.rows=1", "pe_array.columns=1", "postprocessor.drain_elements_per_cycle=1"]
     )
-    row = counted(trace, whole_tile(trace), chip)
+    row = counted(column_broadcast, trace, whole_tile(trace), chip)
     assert row == tile_counts(trace, whole_tile(trace), chip)
     assert row["fill_lane_cycles"] == 3 + 2 + 6
     assert row["compute_cycles"] == 3 + 2 + 3 + 3 + 6
@@ -153,10 +142,10 @@ def test_a_word_is_kept_between_consecutive_steps():
     full = from_arrays(weights, np.ones((1, 4), np.uint8))
     chip = chip_of(rows=1, columns=1)
     # 24 entries of 8 bits are 3 words of 8 bytes; 2 pointers each of 4 steps.
-    assert counted(full, whole_tile(full), chip)["weight_scratchpad_reads"] == 3 + 2 * 4
+    assert counted(column_broadcast, full, whole_tile(full), chip)["weight_scratchpad_reads"] == 3 + 2 * 4
     # Columns 0 and 2: entries 0..5 in word 0, 12..17 in words 1 and 2.
     some = from_arrays(weights, np.array([[1, 0, 1, 0]], np.uint8))
-    assert counted(some, whole_tile(some), chip)["weight_scratchpad_reads"] == 3 + 2 * 2
+    assert counted(column_broadcast, some, whole_tile(some), chip)["weight_scratchpad_reads"] == 3 + 2 * 2
 
 
 def test_a_layer_runs_tiled_and_its_books_close():

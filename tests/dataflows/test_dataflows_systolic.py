@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twin_cases import layers, tiles
+from twin_cases import counted, layers, tiles, whole_tile
 
 import accelsim
 from accelsim.dataflows import DATAFLOWS, systolic
@@ -15,9 +15,9 @@ from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.errors import HardwareError
 from accelsim.hardware import load_hardware
 from accelsim.mapper.traffic import layer_vector
-from accelsim.plan import box_array, tile_boxes, whole
+from accelsim.plan import box_array
 from accelsim.reference.systolic import tile_counts
-from accelsim.tables import COUNTERS, TILE_CAUSES
+from accelsim.tables import TILE_CAUSES
 from accelsim.trace import from_arrays
 
 STATIONARY = ("weights", "activations", "outputs")
@@ -53,18 +53,12 @@ def cases(draw):
     return chip, trace, draw(tiles(trace.layer, chip.pe_array.chunk_elements))
 
 
-def counted(trace, tile, chip):
-    prepared = systolic.prepare(trace, chip)
-    row = systolic.tile_counters(prepared, box_array(tile)[None], chip)[0]
-    return dict(zip(COUNTERS, row.tolist(), strict=True))
-
-
 @pytest.mark.small
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_kernel_equals_reference_on_every_counter(case):
     chip, trace, tile = case
-    assert counted(trace, tile, chip) == tile_counts(trace, tile, chip)
+    assert counted(systolic, trace, tile, chip) == tile_counts(trace, tile, chip)
 
 
 @pytest.mark.small
@@ -72,7 +66,7 @@ def test_kernel_equals_reference_on_every_counter(case):
 @given(cases())
 def test_lane_cycles_by_cause_add_up_and_the_estimate_is_exact(case):
     chip, trace, tile = case
-    row = counted(trace, tile, chip)
+    row = counted(systolic, trace, tile, chip)
     assert min(row.values()) >= 0
     lanes = chip.pe_array.multipliers
     assert sum(row[f"{cause}_lane_cycles"] for cause in TILE_CAUSES) == lanes * row["compute_cycles"]
@@ -89,7 +83,7 @@ def test_zeros_take_as_long_as_anything_else():
     full = generator.integers(1, 9, (6, 3, 3, 8)).astype(np.int8), generator.integers(1, 9, (1, 6, 6, 8))
     chip = chip_of(rows=4, columns=4)
     dense, empty = (
-        counted(trace, tile_of_whole(trace), chip)
+        counted(systolic, trace, whole_tile(trace), chip)
         for trace in (
             from_arrays(full[0], full[1].astype(np.uint8)),
             from_arrays(np.zeros_like(full[0]), np.zeros_like(full[1], np.uint8)),
@@ -98,12 +92,6 @@ def test_zeros_take_as_long_as_anything_else():
     assert dense["compute_cycles"] == empty["compute_cycles"]
     assert empty["done_macs"] == empty["weight_operand_reads"] == 0
     assert empty["weight_scratchpad_read_bytes"] == dense["weight_scratchpad_read_bytes"]
-
-
-def tile_of_whole(trace):
-    from accelsim.plan import tile_of
-
-    return tile_of(tile_boxes(whole(trace.layer), trace.layer)[0])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +116,7 @@ def test_cycles_are_those_of_scale_sim(row):
             "postprocessor.drain_elements_per_cycle=64",
         ],
     )
-    ours = counted(trace, tile_of_whole(trace), chip)
+    ours = counted(systolic, trace, whole_tile(trace), chip)
     shifted = ours["steps"] * int(row["rows"]) if row["dataflow"] == "os" else 0
     assert ours["compute_cycles"] - shifted == int(row["total_cycles"]) - int(row["stall_cycles"]) + 1
 

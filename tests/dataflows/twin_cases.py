@@ -3,8 +3,19 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from accelsim.plan import Tile
+from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
+from accelsim.tables import COUNTERS
 from accelsim.trace import from_arrays
+
+
+def counted(dataflow, trace, tile, chip):
+    """Every counter of a tile by name, from the kernel."""
+    row = dataflow.tile_counters(dataflow.prepare(trace, chip), box_array(tile)[None], chip)[0]
+    return dict(zip(COUNTERS, row.tolist(), strict=True))
+
+
+def whole_tile(trace):
+    return tile_of(tile_boxes(whole(trace.layer), trace.layer)[0])
 
 
 @st.composite
