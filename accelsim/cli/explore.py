@@ -127,7 +127,7 @@ def reproduce(
             print(fill(note, 110, subsequent_indent="  "))
         bands = len(ENTRIES[key].bands)
         verdict = "every value within its band" if not missed[key] else "\n".join(missed[key])
-        print(f"{bands} bands: {verdict}\n" if bands else "no bands: printed, not judged\n")
+        print(f"{bands} band{'s' * (bands > 1)}: {verdict}\n" if bands else "no bands: printed, not judged\n")
     if any(missed.values()):
         raise typer.Exit(1)
 
