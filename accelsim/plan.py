@@ -6,8 +6,8 @@
       tile = box of n, k, c, p, q                       # edges are smaller
         the dataflow's own loops
 
-C is counted in channels of one group; a layer with several groups keeps all C in a tile, and a
-tile's filters are a part of one group or whole groups.
+C is counted in channels of one group; a tile's filters are a part of one group or whole groups, and a
+tile of several groups keeps all C.
 """
 
 from dataclasses import dataclass, field
@@ -98,8 +98,8 @@ def check(plan: Plan, layer: Layer, chunk_elements: int) -> None:
             f"{layer.name}: tile_c must be all {extents['C']} channels or a multiple of the chunk of "
             f"{chunk_elements}, not {plan.tile_c}"
         )
-    if plan.tile_c < extents["C"] and layer.groups > 1:
-        raise PlanError(f"{layer.name}: a layer of {layer.groups} groups keeps all C in a tile")
+    if plan.tile_c < extents["C"] and plan.tile_k > layer.group_filters:
+        raise PlanError(f"{layer.name}: a tile of several groups keeps all C, not {plan.tile_c}")
     per_group = layer.group_filters
     if (
         layer.groups > 1

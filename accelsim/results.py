@@ -133,7 +133,8 @@ class LayerResult:
 class NetworkResult:
     """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order.
 
-    `left_out` are layers that were not run, with the reason.
+    `left_out` are layers that were not run, with the reason. Inputs that ran `together`, as one batch, stand
+    as input 0.
     """
 
     chip: Accelerator
@@ -142,6 +143,7 @@ class NetworkResult:
     layer_results: tuple[LayerResult, ...]
     not_modelled: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    together: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -171,18 +173,21 @@ class NetworkResult:
         """Lane-cycles by cause over all layers and inputs."""
         return {cause: sum(r.lane_cycles[cause] for r in self.layer_results) for cause in CAUSES}
 
-    def cycles_by_input(self) -> list[int]:
-        """Network cycles of each input."""
-        cycles = [0] * self.inputs
+    @property
+    def runs(self) -> int:
+        """Passes through the network: one for each input, or one for the batch."""
+        return 1 if self.together else self.inputs
+
+    def cycles_by_run(self) -> list[int]:
+        """Network cycles of each run."""
+        cycles = [0] * self.runs
         for r in self.layer_results:
             cycles[r.input] += r.cycles
         return cycles
 
-    def energy_pj_by_input(self) -> list[float]:
-        """Energy in pJ of each input."""
-        return [
-            math.fsum(r.energy_pj for r in self.layer_results if r.input == i) for i in range(self.inputs)
-        ]
+    def energy_pj_by_run(self) -> list[float]:
+        """Energy in pJ of each run."""
+        return [math.fsum(r.energy_pj for r in self.layer_results if r.input == i) for i in range(self.runs)]
 
     @property
     def cycles(self) -> int:
@@ -195,14 +200,14 @@ class NetworkResult:
         seconds = units.milliseconds(cycles, self.chip.clock_mhz) / 1e3
         macs, done = self.total("dense_macs"), self.total("effectual_macs")
         array = [r for r in self.layer_results if r.layer is not None]
-        per_input = self.cycles_by_input()
-        pj = self.energy_pj_by_input()
+        pj = self.energy_pj_by_run()
         return {
             "chip": self.chip.name,
             "network": self.network,
             "inputs": self.inputs,
+            "together": self.together,
             "cycles_mean": ratio(cycles, self.inputs),
-            "cycles_spread": spread(per_input),
+            "cycles_spread": spread(self.cycles_by_run()),
             "ms_per_inference": ratio(seconds * 1e3, self.inputs),
             "inferences_per_s": ratio(self.inputs, seconds),
             "effective_tops": ratio(2 * macs / 1e12, seconds),

@@ -9,7 +9,7 @@ import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS, unsupported_layers
 from accelsim.energy import action_counts, load_table, price
 from accelsim.energy.table import EnergyTable
-from accelsim.errors import InputError, TraceError, UnsupportedLayerError, listed
+from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.mapper.balance import balanced
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan, checked
 from accelsim.mapper.traffic import burst_rounded, elements_and_bytes
@@ -34,11 +35,24 @@ from accelsim.network import LayerNode, Operation
 from accelsim.plan import Plan
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
-from accelsim.trace import LayerTrace, NetworkTrace
+from accelsim.trace import LayerTrace, NetworkTrace, network_of
 from accelsim.units import ceil_div
 from accelsim.version import versions
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What all layers of a run share."""
+
+    chip: Accelerator
+    table: EnergyTable
+    plans: Mapping[str, Plan]
+    left_out: Mapping[str, str]
+    together: bool
+    balance_filters: bool
+    seed: int
 
 
 def simulate(
@@ -47,6 +61,8 @@ def simulate(
     *,
     plans: Mapping[str, Plan] | None = None,
     left_out: Mapping[str, str] | None = None,
+    together: bool = False,
+    balance_filters: bool = False,
     threads: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -55,10 +71,12 @@ def simulate(
 
     Parameters
     ----------
-    traces : one layer, several, or a network; each of a trace's N inputs is run on its own
+    traces : one layer, several, or a network
     hardware : a chip, the name of a shipped one, or the path of its file
     plans : plan by layer name; the mapper chooses the others
     left_out : layers that are not run, each with the reason, as of `unsupported_layers`
+    together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
+    balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks and drawn outputs
     progress : called with a layer's name when it is done
@@ -76,50 +94,49 @@ def simulate(
         raise InputError(f"simulate: threads must be at least 1, not {threads}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table = load_table(chip.energy.table)
-    trace = _network_trace(traces)
+    trace = network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
-        raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+        raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
-    jobs = _jobs(trace, chip, table, plans or {}, left_out, seed)
-    results = _run(jobs, threads or os.cpu_count() or 1, progress)
+    setting = _Setting(chip, table, plans or {}, left_out, together, balance_filters, seed)
+    results = _run(_jobs(trace, setting), threads or os.cpu_count() or 1, progress)
     return NetworkResult(
         chip=chip,
         network=trace.network.name,
         inputs=trace.inputs_count,
+        together=together,
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
         left_out=left_out,
-        provenance={
-            **versions(),
-            "hardware_hash": hardware_hash(chip),
-            "energy_table_sha256": table.sha256,
-            "trace_hash": trace.content_hash,
-            "seed": seed,
-            **trace.network.provenance,
-        },
+        provenance=_provenance(trace, setting),
     )
 
 
-def _jobs(
-    trace: NetworkTrace,
-    chip: Accelerator,
-    table: EnergyTable,
-    plans: Mapping[str, Plan],
-    left_out: Mapping[str, str],
-    seed: int,
-) -> list[Callable[[], LayerResult]]:
-    """What is to be done: input by input, in execution order."""
+def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
+    return {
+        **versions(),
+        "hardware_hash": hardware_hash(of.chip),
+        "energy_table_sha256": of.table.sha256,
+        "trace_hash": trace.content_hash,
+        "seed": of.seed,
+        **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
+        **trace.network.provenance,
+    }
+
+
+def _jobs(trace: NetworkTrace, of: _Setting) -> list[Callable[[], LayerResult]]:
+    """What is to be done: input by input (or all together), in execution order."""
     jobs: list[Callable[[], LayerResult]] = []
-    for index in range(trace.inputs_count):
-        one = trace.select_input(index) if trace.inputs_count > 1 else trace
+    runs = 1 if of.together else trace.inputs_count
+    for index in range(runs):
+        one = trace.select_input(index) if runs > 1 else trace
         for node in trace.network.nodes:
             if not isinstance(node, LayerNode):
-                jobs.append(partial(_operation, one, node, index, chip, table))
-            elif node.layer.name not in left_out:
-                plan = plans.get(node.layer.name)
-                jobs.append(partial(_layer, one, node, index, chip, table, plan, seed))
+                jobs.append(partial(_operation, one, node, index, of.chip, of.table))
+            elif node.layer.name not in of.left_out:
+                jobs.append(partial(_layer, one, node, index, of))
     return jobs
 
 
@@ -128,7 +145,7 @@ def _check_supported(
 ) -> None:
     """Raise unless every layer that is not left out can run, and at least one does."""
     if unknown := sorted(set(left_out) - names):
-        raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {', '.join(sorted(names))}")
+        raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     refused = unsupported_layers(trace, chip)
     by_reason: dict[str, list[str]] = {}
     for name, reason in refused.items():
@@ -139,17 +156,6 @@ def _check_supported(
         raise UnsupportedLayerError("\n".join([*told, "--skip-unsupported (left_out) runs the others"]))
     if left_out and names == set(left_out):
         raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
-
-
-def _network_trace(traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace) -> NetworkTrace:
-    from accelsim.trace import from_layers
-
-    if isinstance(traces, NetworkTrace):
-        return traces
-    layers = [traces] if isinstance(traces, LayerTrace) else list(traces)
-    if not layers:
-        raise TraceError("simulate: no layers given")
-    return from_layers("layers" if len(layers) > 1 else layers[0].layer.name, layers)
 
 
 def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress | None) -> list[LayerResult]:
@@ -170,21 +176,16 @@ def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress
             raise
 
 
-def _layer(
-    network: NetworkTrace,
-    node: LayerNode,
-    index: int,
-    chip: Accelerator,
-    table: EnergyTable,
-    plan: Plan | None,
-    seed: int,
-) -> LayerResult:
+def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> LayerResult:
     """One layer of one input: the arrows of the module's docstring, in order."""
+    chip, plan = of.chip, of.plans.get(node.layer.name)
     trace = network.layer(node.layer.name)
+    if of.balance_filters:
+        trace = balanced(trace)
     layer, array = trace.layer, chip.pe_array
     dataflow = DATAFLOWS[chip.dataflow]
     prepared = dataflow.prepare(trace, chip)
-    nonzero, drawn = _nonzero_outputs(trace, seed)
+    nonzero, drawn = _nonzero_outputs(trace, of.seed)
     sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
     chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
     boxes, traffic = checked(chosen, layer, chip, sizes)
@@ -195,7 +196,7 @@ def _layer(
         trace,
         array.weight_policy,
         array.activation_policy,
-        seed=seed,
+        seed=of.seed,
         accumulator_bits=array.accumulator_bits,
     )
     cycles = layer_cycles(timeline)
@@ -214,7 +215,7 @@ def _layer(
         dram_cycles=0,
         lane_cycles=lane_cycles,
         totals=totals,
-        energy=tuple(price(action_counts(totals | {"cycles": cycles}, chip), chip, table)),
+        energy=tuple(price(action_counts(totals | {"cycles": cycles}, chip), chip, of.table)),
         layer=layer,
         plan=chosen,
         work=work,

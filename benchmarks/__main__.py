@@ -53,6 +53,10 @@ def figures(quick: bool) -> Iterator[Figure]:
         "column_broadcast, AlexNet's fc7", kernel.column_broadcast_pairs(5), "M pairs/s", 300, at_least=True
     )
     yield Figure("cartesian, 3x3 56 x 56", kernel.cartesian_products(5), "M prod/s", 150, at_least=True)
+    for chip in ("sparse-tensor-core", "eyeriss-168", "eyeriss-v2-192"):
+        target = None if chip == "eyeriss-v2-192" else 5
+        for name, speed in kernel.dense_equivalent(chip, 5).items():
+            yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
     if not quick:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
     yield from network_figures(quick)

@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from accelsim.dataflows import cartesian, column_broadcast, inner_join, systolic
+from accelsim.compress.prune import prune_magnitude
+from accelsim.dataflows import DATAFLOWS, cartesian, column_broadcast, inner_join, systolic
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes, whole
 from accelsim.simulation import simulate
@@ -79,6 +80,22 @@ def cartesian_products(repeats: int) -> float:
     row = dict(zip(COUNTERS, cartesian.tile_counters(prepared, boxes, chip)[0].tolist(), strict=True))
     seconds = _median(partial(cartesian.tile_counters, prepared, boxes, chip), repeats)
     return float(row["done_macs"] + row["surplus_products"]) / seconds / 1e6
+
+
+def dense_equivalent(chip_name: str, repeats: int) -> dict[str, float]:
+    """Median G dense MAC/s of convolutions pruned 2 of 4, in the tiles of the mapper, by the layer's name."""
+    chip, found = load_hardware(chip_name), {}
+    dataflow = DATAFLOWS[chip.dataflow]
+    for name, side, channels, filters, taps in LAYERS[:6:2]:
+        trace = layer(name, side, channels, filters, taps)
+        kept = prune_magnitude(trace.weights, trace.weight_zero_points, 0.5, "n_m", 4)
+        trace = replace(trace, weights=kept)
+        (result,) = simulate(trace, chip).layer_results
+        assert result.plan is not None
+        prepared, boxes = dataflow.prepare(trace, chip), tile_boxes(result.plan, trace.layer)
+        seconds = _median(partial(dataflow.tile_counters, prepared, boxes, chip), repeats)
+        found[name] = trace.layer.dense_macs / seconds / 1e9
+    return found
 
 
 def vgg16_on_cartesian_s() -> float:

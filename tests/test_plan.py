@@ -91,7 +91,11 @@ REFUSED = {
     "no rows": ({"tile_p": 0}, 1, "tile_p must be at least 1, not 0"),
     "fewer than no filters": ({"k": -8}, 1, "tile_k must be at least 1, not -8"),
     "a part of a chunk": ({"c": 12}, 1, "tile_c must be all 24 channels or a multiple of the chunk of 8"),
-    "a part of a group's channels": ({"c": 8}, 2, "a layer of 2 groups keeps all C in a tile"),
+    "a part of a group's channels": (
+        {"c": 8, "k": 16},
+        2,
+        "a tile of several groups keeps all C, not 8",
+    ),
     "a group and a half": ({"k": 12}, 2, "tile_k must divide the 8 filters of a group or be whole groups"),
     "no divisor of a group": ({"k": 5}, 2, "tile_k must divide the 8 filters of a group or be whole groups"),
 }
@@ -108,7 +112,8 @@ def test_what_cannot_be_cut_is_refused_with_layer_and_value(case: str) -> None:
 
 @pytest.mark.small
 @pytest.mark.parametrize(
-    ("k", "c", "groups"), [(8, 24, 1), (3, 8, 1), (8, 16, 1), (16, 24, 2), (8, 24, 4), (4, 24, 2), (2, 24, 2)]
+    ("k", "c", "groups"),
+    [(8, 24, 1), (3, 8, 1), (8, 16, 1), (16, 24, 2), (8, 8, 2), (8, 24, 4), (4, 24, 2), (2, 24, 2)],
 )
 def test_what_can_be_cut_is_accepted(k: int, c: int, groups: int) -> None:
     layer = layer_of(k=8, c=24, p=2, q=2, groups=groups)

@@ -99,8 +99,8 @@ def test_figures_of_two_inputs_by_hand() -> None:
     ]
     network = network_of(*results, inputs=2)
     assert network.cycles == 1000
-    assert network.cycles_by_input() == [400, 600]
-    assert network.energy_pj_by_input() == [24.0, 16.0]
+    assert network.cycles_by_run() == [400, 600]
+    assert network.energy_pj_by_run() == [24.0, 16.0]
     assert network.total("dense_macs") == 2000
     assert network.lane_cycles()["mac"] == 240
     assert sum(network.lane_cycles().values()) == LANES * 1000

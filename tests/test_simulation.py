@@ -111,7 +111,7 @@ def test_two_inputs_give_the_mean_and_spread_of_the_single_runs() -> None:
     result = accelsim.simulate(both, "both-skip-16x16")
     trace = from_layers("layer", [both])
     single = [accelsim.simulate(trace.select_input(i), "both-skip-16x16") for i in range(2)]
-    assert result.cycles_by_input() == [one.cycles for one in single]
+    assert result.cycles_by_run() == [one.cycles for one in single]
     summary = result.summary()
     cycles = [one.cycles for one in single]
     assert summary["cycles_mean"] == np.mean(cycles)
@@ -296,3 +296,17 @@ def test_more_dram_bandwidth_and_less_latency_never_slow_a_fixed_plan() -> None:
     ]
     assert cycles == sorted(cycles, reverse=True)
     assert cycles[0] > cycles[-1]
+
+
+def test_inputs_that_run_together_share_what_a_tile_fetches() -> None:
+    """With weights that do not fit beside the activations of all, a batch fetches them once."""
+    both = layer(inputs=2)
+    apart = accelsim.simulate(both, "both-skip-16x16")
+    together = accelsim.simulate(both, "both-skip-16x16", together=True)
+    assert together.total("dense_macs") == apart.total("dense_macs")
+    assert together.total("weight_fetch_bytes") * 2 == apart.total("weight_fetch_bytes")
+    summary = together.summary()
+    assert summary["inputs"] == 2
+    assert summary["together"]
+    assert summary["cycles_spread"] == 0
+    assert summary["cycles_mean"] == together.cycles / 2 < apart.summary()["cycles_mean"]

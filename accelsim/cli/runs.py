@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from accelsim.results import NetworkResult
     from accelsim.trace import NetworkTrace
 
+PLANS = typer.Option(
+    None, "--plans", help="plans of layers (plans.csv of a run); the mapper chooses the others"
+)
+BALANCE_FILTERS = typer.Option(
+    False, "--balance-filters", help="filters run in the order of their non-zero weights"
+)
+TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
 
@@ -39,12 +46,15 @@ def run(
     overrides: list[str] = typer.Option(
         [], "--set", metavar="KEY=VALUE", help="override a key of every chip"
     ),
+    plans: Path | None = PLANS,
     baseline: str | None = typer.Option(
         None, "--baseline", help="chip that speed-ups refer to (default: the first)"
     ),
     out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
     skip_unsupported: bool = SKIP_UNSUPPORTED,
+    balance_filters: bool = BALANCE_FILTERS,
+    together: bool = TOGETHER,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
@@ -53,8 +63,11 @@ def run(
         _main_job(out, threads, seed, as_json)
         return
     from accelsim.hardware import load_hardware
+    from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
+
+    fixed = read_plans(plans) if plans is not None else None
 
     chips = [load_hardware(name, overrides) for name in hardware]
     chosen = baseline or chips[0].name
@@ -70,7 +83,10 @@ def run(
                 trace,
                 chips,
                 out / path.stem,
+                plans=fixed,
                 skip_unsupported=skip_unsupported,
+                together=together,
+                balance_filters=balance_filters,
                 threads=threads,
                 seed=seed,
                 progress=progress,

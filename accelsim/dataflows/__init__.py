@@ -7,7 +7,15 @@ counted: `plan_refusal`, `step_cycles`, `estimate_vector`, `filters_at_once`.
 from types import ModuleType
 from typing import Protocol
 
-from accelsim.dataflows import cartesian, column_broadcast, inner_join, systolic
+from accelsim.dataflows import (
+    cartesian,
+    column_broadcast,
+    csc_row_stationary,
+    inner_join,
+    row_stationary,
+    structured,
+    systolic,
+)
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer, LayerNode
 from accelsim.trace import NetworkTrace
@@ -17,6 +25,9 @@ DATAFLOWS: dict[str, ModuleType] = {
     "systolic": systolic,
     "column_broadcast": column_broadcast,
     "cartesian": cartesian,
+    "structured": structured,
+    "row_stationary": row_stationary,
+    "csc_row_stationary": csc_row_stationary,
 }
 
 

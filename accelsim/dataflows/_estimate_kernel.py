@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.jit import kernel
 
-INNER_JOIN, SYSTOLIC, COLUMN_BROADCAST, CARTESIAN = range(4)
+INNER_JOIN, SYSTOLIC, COLUMN_BROADCAST, CARTESIAN, STRUCTURED, ROWS_OF_FILTERS = range(6)
 # Of `layer`: as accelsim.mapper.traffic.layer_vector has them.
 KERNEL_H, KERNEL_W, STRIDE_H, STRIDE_W, DILATION_H, DILATION_W, GROUP_FILTERS, CHUNK = (
     0,
@@ -34,6 +34,10 @@ def estimated_cycles(boxes, layer, estimate, step_cycles):
             cycles[tile] = _column_broadcast(boxes[tile], estimate, step_cycles)
         elif estimate[0] == CARTESIAN:
             cycles[tile] = _cartesian(boxes[tile], layer, estimate, step_cycles)
+        elif estimate[0] == STRUCTURED:
+            cycles[tile] = _structured(boxes[tile], layer, estimate, step_cycles)
+        elif estimate[0] == ROWS_OF_FILTERS:
+            cycles[tile] = _rows_of_filters(boxes[tile], layer, estimate, step_cycles)
         else:
             cycles[tile] = _inner_join(boxes[tile], layer, estimate, step_cycles)
     return cycles
@@ -86,6 +90,46 @@ def _cartesian(box, layer, estimate, step_cycles):
     reach_w = (layer[KERNEL_W] - 1) * layer[DILATION_W] // layer[STRIDE_W]
     pixels = (box[1] - box[0]) * (box[7] - box[6] + reach_h) * (box[9] - box[8] + reach_w)
     return np.int64(np.ceil(pixels * (box[3] - box[2]) * (box[5] - box[4]) * step_cycles)) + estimate[1]
+
+
+@kernel
+def _structured(box, layer, estimate, step_cycles):
+    """Cycles of full feeds, times those that one took in a sample."""
+    rows, columns, kept, block, lanes = estimate[1], estimate[2], estimate[3], estimate[4], estimate[5]
+    filters = min(box[3] - box[2], layer[GROUP_FILTERS])
+    sets = (box[3] - box[2]) // filters * ((filters + rows - 1) // rows)
+    sets *= (_positions(box) + columns - 1) // columns
+    work = (kept * ((box[5] - box[4] + block - 1) // block) + lanes - 1) // lanes
+    steps = sets * layer[KERNEL_H] * layer[KERNEL_W]
+    return np.int64(np.ceil(steps * work * step_cycles)) + estimate[6]
+
+
+@kernel
+def _rows_of_filters(box, layer, estimate, step_cycles):
+    """The fold formula of docs/dataflows/row_stationary.md, or what delivery needs, if that is longer."""
+    kernel_h, taps, stride_h, stride_w = layer[KERNEL_H], layer[KERNEL_W], layer[STRIDE_H], layer[STRIDE_W]
+    filters = min(box[3] - box[2], layer[GROUP_FILTERS])
+    channels, height = box[5] - box[4], box[7] - box[6]
+    most = max(min(estimate[3], estimate[4]) // taps, 1)
+    r = (channels + most - 1) // most
+    q = (channels + r - 1) // r
+    places = estimate[1] // kernel_h
+    if height <= estimate[2]:
+        places *= estimate[2] // height
+    else:
+        places //= (height + estimate[2] - 1) // estimate[2]
+    t = max(places // r, 1)
+    p = max(min(min(estimate[5], estimate[3] // (q * taps)), (filters + t - 1) // t), 1)
+    passes = (filters + p * t - 1) // (p * t)
+    windows = (box[1] - box[0]) * (box[9] - box[8])
+    together = min(p * t, filters)
+    sums = (together * height + estimate[8] - 1) // estimate[8]
+    rows = kernel_h + (height - 1) * min(stride_h, kernel_h)
+    values = (min(stride_w, taps) * rows * channels + estimate[7] - 1) // estimate[7]
+    period = max(max(p * q * taps * step_cycles, sums), values)
+    load = (together * channels * kernel_h * taps + estimate[6] - 1) // estimate[6]
+    groups = (box[3] - box[2]) // filters
+    return np.int64(np.ceil(groups * passes * (load + windows * period))) + estimate[9] * groups
 
 
 @kernel

@@ -12,7 +12,6 @@ SCNN (Parashar et al., ISCA 2017) is its machine: convolutions. Every step's con
 counted exactly; the cost is that of the products.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import _cartesian_kernel as at
+from accelsim.dataflows._counters import counters_table
 from accelsim.dataflows._estimate_kernel import CARTESIAN
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import CartesianArray, of_kind
 from accelsim.network import Layer
 from accelsim.plan import Plan
-from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
@@ -102,7 +101,6 @@ def tile_counters(
     boxes: Ints,
     chip: Accelerator,
     threads: int = 1,
-    progress: Callable[[int], None] | None = None,
 ) -> Ints:
     """Count every tile.
 
@@ -110,7 +108,6 @@ def tile_counters(
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX
     threads : tiles counted at once; the result does not depend on it
-    progress : called with 1 after every tile
 
     Returns
     -------
@@ -126,15 +123,8 @@ def tile_counters(
         if reason := plan_refusal(Plan(tile_n=1, tile_k=1, tile_c=1, tile_p=p, tile_q=q), layer, chip):
             raise PlanError(f"{layer.name}: {reason}")
 
-    def one(box: Ints) -> list[int]:
-        counted = _tile_counters(prepared, box, chip)
-        if progress is not None:
-            progress(1)
-        return [counted.get(name, 0) for name in COUNTERS]
-
     with ThreadPoolExecutor(threads) as pool:
-        rows = list(pool.map(one, boxes))
-    return np.array(rows, np.int64).reshape(len(boxes), len(COUNTERS))
+        return counters_table(pool.map(lambda box: _tile_counters(prepared, box, chip), boxes))
 
 
 def step_cycles(prepared: Prepared, chip: Accelerator) -> float:

@@ -12,13 +12,13 @@ connected and recurrent layers. Columns are counted once
 per layer (`prepare`); the stream of a tile costs one visit per (step, PE).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import _column_broadcast_kernel as at
+from accelsim.dataflows._counters import counters_table
 from accelsim.dataflows._estimate_kernel import COLUMN_BROADCAST
 from accelsim.formats.relative_csc import column_entries
 from accelsim.hardware import Accelerator
@@ -113,33 +113,23 @@ def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
     return Prepared(trace.layer, pointers, padding, np.ascontiguousarray(nonzero).view(np.uint8))
 
 
-def tile_counters(
-    prepared: Prepared,
-    boxes: Ints,
-    chip: Accelerator,
-    threads: int = 1,
-    progress: Callable[[int], None] | None = None,
-) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     """Count every tile.
 
     Parameters
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX
-    threads : not used: a layer has few tiles
 
     Returns
     -------
     int64 [tiles, len(tables.COUNTERS)]
     """
     p = _parameters(chip)
-    rows = []
-    for box in boxes:
-        sums = at.count_tile(box, prepared.pointers, prepared.padding, prepared.nonzero, p)
-        counted = _counters(int(box[5] - box[4]), sums.tolist(), chip)
-        rows.append([counted.get(name, 0) for name in COUNTERS])
-        if progress is not None:
-            progress(1)
-    return np.array(rows, np.int64).reshape(len(boxes), len(COUNTERS))
+    sums = (at.count_tile(box, prepared.pointers, prepared.padding, prepared.nonzero, p) for box in boxes)
+    return counters_table(
+        _counters(int(box[5] - box[4]), of_box.tolist(), chip)
+        for box, of_box in zip(boxes, sums, strict=True)
+    )
 
 
 def step_cycles(prepared: Prepared, chip: Accelerator) -> float:

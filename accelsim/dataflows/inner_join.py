@@ -10,7 +10,6 @@ All nine zero policies; SparTen, Cambricon-X, Cnvlutin and dense arrays are poin
 packed once per layer (`prepare`); tiles are independent and run on threads, joined in tile order.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -93,7 +92,6 @@ def tile_counters(
     boxes: Ints,
     chip: Accelerator,
     threads: int = 1,
-    progress: Callable[[int], None] | None = None,
 ) -> Ints:
     """Count every tile.
 
@@ -133,8 +131,6 @@ def tile_counters(
             prepared.activation_masks,
             prepared.activation_counts,
         )
-        if progress is not None:
-            progress(1)
         return sums
 
     if threads == 1 or len(boxes) == 1:

@@ -10,7 +10,6 @@
 never time: cycles are those of the closed form, and only sums over the tensors are counted.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,41 +17,23 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import _estimate_kernel as estimate
-from accelsim.dataflows import _systolic_kernel as at
+from accelsim.dataflows._counters import counters_table
+from accelsim.dataflows._zeros import Prepared, prepare
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import SystolicArray, of_kind
-from accelsim.kernels.windows import geometry_vector
+from accelsim.kernels import pair_sums as at
 from accelsim.network import Layer
 from accelsim.plan import Plan
-from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
+__all__ = ["Prepared", "prepare"]
 Ints = npt.NDArray[np.int64]
 _STATIONARY = {
     "weights": estimate.WEIGHTS,
     "activations": estimate.ACTIVATIONS,
     "outputs": estimate.OUTPUTS,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Where a layer's weights [K, taps, C] and activations [N, H, W, C] are not zero: uint8."""
-
-    layer: Layer
-    weights: npt.NDArray[np.uint8]
-    activations: npt.NDArray[np.uint8]
-
-    @property
-    def nonzero_weights(self) -> int:
-        """Weights that are not zero."""
-        return int(np.count_nonzero(self.weights))
-
-    @property
-    def nonzero_activations(self) -> int:
-        """Activations of the input that are not zero."""
-        return int(np.count_nonzero(self.activations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,49 +62,18 @@ def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
     return None
 
 
-def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
-    """Find the zeros of a layer; tiles, plans and arrays share them."""
-    layer = trace.layer
-    k, r, s, c = layer.weight_shape
-    weights = trace.weights != np.asarray(trace.weight_zero_points).reshape(-1, 1, 1, 1)
-    activations = trace.activations != trace.activation_zero_point
-    return Prepared(
-        layer,
-        np.ascontiguousarray(weights.reshape(k, r * s, c)).view(np.uint8),
-        np.ascontiguousarray(activations).view(np.uint8),
-    )
-
-
-def tile_counters(
-    prepared: Prepared,
-    boxes: Ints,
-    chip: Accelerator,
-    threads: int = 1,
-    progress: Callable[[int], None] | None = None,
-) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     """Count every tile.
 
     Parameters
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX
-    threads : not used: a tile takes less time than a thread
 
     Returns
     -------
     int64 [tiles, len(tables.COUNTERS)]
     """
-    layer = prepared.layer
-    geometry = geometry_vector(layer)
-    rows = []
-    for box in boxes:
-        sums, inside = at.pair_sums(
-            box, geometry, layer.group_filters, layer.group_channels, prepared.weights, prepared.activations
-        )
-        counted = _counters(_tile(box.tolist(), layer), sums.tolist(), inside.tolist(), chip)
-        rows.append([counted.get(name, 0) for name in COUNTERS])
-        if progress is not None:
-            progress(1)
-    return np.array(rows, np.int64).reshape(len(boxes), len(COUNTERS))
+    return counters_table(_tile_counters(prepared, box, chip) for box in boxes)
 
 
 def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
@@ -158,8 +108,11 @@ def _tile(box: list[int], layer: Layer) -> _Tile:
     )
 
 
-def _counters(tile: _Tile, sums: list[int], inside: list[int], chip: Accelerator) -> dict[str, int]:
+def _tile_counters(prepared: Prepared, box: Ints, chip: Accelerator) -> dict[str, int]:
     """Sections 3 to 5 of the description."""
+    found = prepared.pairs(box, prepared.weights)
+    sums, inside = (part.tolist() for part in found)
+    tile = _tile(box.tolist(), prepared.layer)
     array = of_kind(chip.pe_array, SystolicArray)
     every = tile.groups * tile.positions * tile.filters * tile.length
     gate = array.weight_policy == "gate", array.activation_policy == "gate"

@@ -12,7 +12,8 @@ ZeroPolicy = Literal["compute", "gate", "skip"]
 Count = Annotated[int, Field(ge=1, le=2**40)]
 Pes = Annotated[int, Field(ge=1, le=4096)]
 
-
+Lanes = Annotated[int, Field(ge=1, le=64, description="multipliers in a PE")]
+Spad = Annotated[int, Field(ge=1, le=2**16)]
 QueueDepth = Annotated[int, Field(ge=1, le=1024, description="steps that wait in a PE's queue")]
 QueueLatency = Annotated[int, Field(ge=1, le=2**20, description="from sending a step to its earliest start")]
 
@@ -30,7 +31,9 @@ class PeArray(Part):
     columns: Pes = Field(description="PE columns")
     weight_policy: ZeroPolicy = Field(description="what a zero weight does: compute, gate or skip")
     activation_policy: ZeroPolicy = Field(description="what a zero activation does: compute, gate or skip")
-    chunk_elements: Literal[8, 16, 32, 64, 128, 256] = Field(description="channels that are encoded as one")
+    chunk_elements: Literal[1, 8, 16, 32, 64, 128, 256] = Field(
+        description="channels that are encoded as one"
+    )
     pipeline_cycles: Annotated[int, Field(ge=0, le=2**20)] = Field(
         description="pipeline tail at the end of a tile"
     )
@@ -38,10 +41,23 @@ class PeArray(Part):
     activation_bits: Literal[8, 16] = Field(description="bits of an activation operand")
     accumulator_bits: Annotated[int, Field(ge=16, le=64)] = Field(description="bits of an accumulator")
 
+    @model_validator(mode="after")
+    def _channels_are_encoded_together(self) -> "PeArray":
+        if (self.chunk_elements == 1) != isinstance(self, RowStationaryArray):
+            raise ValueError(
+                "chunk_elements must be 1 for row_stationary (each channel is a plane), else 8 or more"
+            )
+        return self
+
     @property
     def multipliers(self) -> int:
         """All lanes of the array."""
         return self.rows * self.columns
+
+    @property
+    def partial_sum_bits(self) -> int:
+        """Bits of a partial sum outside of the array."""
+        return self.accumulator_bits
 
 
 Kind = TypeVar("Kind", bound=PeArray)
@@ -51,7 +67,7 @@ class InnerJoinArray(PeArray):
     """PEs that match non-zero masks, and their broadcast queues (docs/dataflows/inner_join.md)."""
 
     dataflow: Literal["inner_join"] = Field(default="inner_join", exclude=True, repr=False)
-    lanes: Annotated[int, Field(ge=1, le=64)] = Field(description="multipliers in a PE")
+    lanes: Lanes
     queue_depth: QueueDepth
     queue_latency_cycles: QueueLatency
     lane_assignment: Literal["pooled", "fixed"] = Field(
@@ -159,6 +175,90 @@ class CartesianArray(PeArray):
         return self.rows * self.columns * self.lanes
 
 
+class StructuredArray(PeArray):
+    """PEs whose weights are N of M and pick their activations (docs/dataflows/structured.md)."""
+
+    dataflow: Literal["structured"] = Field(default="structured", exclude=True, repr=False)
+    lanes: Lanes
+    kept_per_block: Annotated[int, Field(ge=1, le=32)] = Field(description="N: weights stored of a block")
+    block_elements: Literal[2, 4, 8, 16, 32] = Field(description="M: channels of a block")
+    dense_fallback: bool = Field(description="layers that break N of M run dense instead of being refused")
+    array_feed_bytes_per_cycle: Count = Field(description="scratchpad to the array")
+
+    @model_validator(mode="after")
+    def _weights_are_stored_without_zeros(self) -> "StructuredArray":
+        if (self.weight_policy, self.activation_policy) not in (("skip", "compute"), ("skip", "gate")):
+            raise ValueError(
+                "weight_policy must be 'skip' (stored weights pick their activations), activation_policy "
+                "'compute' or 'gate'"
+            )
+        if not self.kept_per_block <= self.block_elements <= self.chunk_elements:
+            raise ValueError(
+                "kept_per_block must be at most block_elements, and that at most chunk_elements "
+                f"({self.chunk_elements})"
+            )
+        return self
+
+    @property
+    def place_bits(self) -> int:
+        """Bits that tell a stored weight's place in its block."""
+        return (self.block_elements - 1).bit_length()
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns * self.lanes
+
+
+class RowSpads(PeArray):
+    """Arrays of PEs that hold rows of filters, of activations and of sums."""
+
+    weight_spad_entries: Spad = Field(description="weights in a PE")
+    activation_spad_entries: Spad = Field(description="activations in a PE")
+    sum_spad_entries: Spad = Field(description="sums in a PE")
+    sum_bits: Annotated[int, Field(ge=8, le=64)] = Field(
+        description="bits of a partial sum in the scratchpad"
+    )
+
+    @property
+    def partial_sum_bits(self) -> int:
+        """Bits of a partial sum outside of the array."""
+        return self.sum_bits
+
+
+class RowStationaryArray(RowSpads):
+    """PEs that convolve a row of weights with a row of activations (docs/dataflows/row_stationary.md)."""
+
+    dataflow: Literal["row_stationary"] = Field(default="row_stationary", exclude=True, repr=False)
+    weights_per_cycle: Count = Field(description="operands on the weight bus")
+    activations_per_cycle: Count = Field(description="operands on the activation bus")
+    sums_per_cycle: Count = Field(description="operands on each bus of sums, in and out")
+
+    @model_validator(mode="after")
+    def _nothing_is_skipped(self) -> "RowStationaryArray":
+        if self.weight_policy != "compute" or self.activation_policy == "skip":
+            raise ValueError("weight_policy must be 'compute', activation_policy 'compute' or 'gate'")
+        return self
+
+
+class CscRowStationaryArray(RowSpads):
+    """The same with both operands in compressed columns (docs/dataflows/csc_row_stationary.md)."""
+
+    dataflow: Literal["csc_row_stationary"] = Field(default="csc_row_stationary", exclude=True, repr=False)
+    lanes: Literal[1, 2] = Field(description="multipliers in a PE: 2 with its SIMD")
+    array_feed_bytes_per_cycle: Count = Field(description="scratchpad to the array")
+
+    @model_validator(mode="after")
+    def _all_zeros_are_skipped(self) -> "CscRowStationaryArray":
+        must_skip(self, "compressed columns hold no zeros to multiply")
+        return self
+
+    @property
+    def multipliers(self) -> int:
+        """All lanes of the array."""
+        return self.rows * self.columns * self.lanes
+
+
 def must_skip(array: PeArray, why: str) -> None:
     """Raise ValueError unless both operands skip."""
     for name in ("weight_policy", "activation_policy"):
@@ -174,11 +274,21 @@ def of_kind(array: PeArray, kind: type[Kind]) -> Kind:
 
 
 AnyArray = Annotated[
-    InnerJoinArray | SystolicArray | ColumnBroadcastArray | CartesianArray, Field(discriminator="dataflow")
+    InnerJoinArray
+    | SystolicArray
+    | ColumnBroadcastArray
+    | CartesianArray
+    | StructuredArray
+    | RowStationaryArray
+    | CscRowStationaryArray,
+    Field(discriminator="dataflow"),
 ]
 ARRAYS: dict[str, type[PeArray]] = {
     "inner_join": InnerJoinArray,
     "systolic": SystolicArray,
     "column_broadcast": ColumnBroadcastArray,
     "cartesian": CartesianArray,
+    "structured": StructuredArray,
+    "row_stationary": RowStationaryArray,
+    "csc_row_stationary": CscRowStationaryArray,
 }

@@ -13,7 +13,7 @@ from accelsim import units
 from accelsim.hardware.arrays import AnyArray, Count, Part
 
 Encoding = Literal["dense", "bitmask"]
-WeightEncoding = Literal["dense", "bitmask", "csc_interleaved"]
+WeightEncoding = Literal["dense", "bitmask", "csc_interleaved", "n_of_m"]
 DramWeights = Literal[
     "same",
     "dense",
@@ -32,6 +32,13 @@ DramWeights = Literal[
     "huffman_run_length5",
 ]
 DramActivations = Literal["same", "dense", "bitmask", "run_length4", "run_length5"]
+# What the scratchpad of a dataflow's chip must hold; the others choose.
+SCRATCHPADS: dict[str, dict[str, str]] = {
+    "systolic": {"weights": "dense", "activations": "dense"},
+    "column_broadcast": {"weights": "csc_interleaved", "activations": "dense", "outputs": "dense"},
+    "structured": {"weights": "n_of_m", "activations": "dense"},
+    "row_stationary": {"weights": "dense", "activations": "dense", "outputs": "dense"},
+}
 Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
 
 
@@ -40,7 +47,7 @@ class Encodings(Part):
 
     weights: WeightEncoding = Field(
         description="in the scratchpad: dense values, or one mask bit per element and the non-zero values; "
-        "csc_interleaved: compressed columns with their rows over the PEs"
+        "csc_interleaved: compressed columns with their rows over the PEs; n_of_m: the array's N of M"
     )
     activations: Encoding = Field(description="dense or bitmask, as weights")
     outputs: Encoding = Field(description="dense or bitmask; the next layer's activations")
@@ -116,9 +123,15 @@ class Accelerator(Part):
     schema_version: Literal[1] = Field(description="version of this file's keys")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = Field(description="used in tables")
     description: str = Field(default="", description="one sentence for people")
-    dataflow: Literal["inner_join", "systolic", "column_broadcast", "cartesian"] = Field(
-        description="the cycle law of the array"
-    )
+    dataflow: Literal[
+        "inner_join",
+        "systolic",
+        "column_broadcast",
+        "cartesian",
+        "structured",
+        "row_stationary",
+        "csc_row_stationary",
+    ] = Field(description="the cycle law of the array")
     clock_mhz: Rate = Field(description="the one clock")
     pe_array: AnyArray
     encodings: Encodings
@@ -138,36 +151,40 @@ class Accelerator(Part):
         return values
 
     @model_validator(mode="after")
-    def _systolic_edges_are_served(self) -> "Accelerator":
-        if self.dataflow == "systolic":
-            for name in ("weights", "activations"):
-                if getattr(self.encodings, name) != "dense":
-                    raise ValueError(f"encodings.{name} must be 'dense' in a systolic chip's scratchpad")
-            if self.postprocessor.drain_elements_per_cycle < self.pe_array.columns:
+    def _scratchpad_holds_what_the_array_reads(self) -> "Accelerator":
+        for operand, needed in SCRATCHPADS.get(self.dataflow, {}).items():
+            if getattr(self.encodings, operand) != needed:
                 raise ValueError(
-                    f"postprocessor.drain_elements_per_cycle must be at least {self.pe_array.columns}, the "
-                    "columns of a systolic array: a row of results leaves in a cycle"
+                    f"encodings.{operand} must be {needed!r} in the scratchpad of a {self.dataflow} chip"
                 )
+        for encoding, dataflow in (("csc_interleaved", "column_broadcast"), ("n_of_m", "structured")):
+            if self.encodings.weights == encoding and self.dataflow != dataflow:
+                raise ValueError(
+                    f"encodings.weights must be 'dense' or 'bitmask': only {dataflow} reads {encoding}"
+                )
+        if self.dataflow == "row_stationary":
+            for name in ("dram_activations", "dram_outputs"):
+                if getattr(self.encodings, name) == "bitmask":
+                    raise ValueError(
+                        f"encodings.{name} must be 'same', 'dense', 'run_length4' or 'run_length5' where "
+                        "planes are stored row by row"
+                    )
         return self
 
     @model_validator(mode="after")
-    def _columns_are_compressed(self) -> "Accelerator":
-        if self.dataflow != "column_broadcast":
-            if self.encodings.weights == "csc_interleaved":
-                raise ValueError(
-                    "encodings.weights must be 'dense' or 'bitmask': only column_broadcast reads columns"
-                )
-            return self
-        for name, needed in (("weights", "csc_interleaved"), ("activations", "dense"), ("outputs", "dense")):
-            if getattr(self.encodings, name) != needed:
-                raise ValueError(
-                    f"encodings.{name} must be {needed!r} in the scratchpad of a column_broadcast chip"
-                )
+    def _systolic_edges_are_served(self) -> "Accelerator":
+        if self.dataflow == "systolic" and (
+            self.postprocessor.drain_elements_per_cycle < self.pe_array.columns
+        ):
+            raise ValueError(
+                f"postprocessor.drain_elements_per_cycle must be at least {self.pe_array.columns}, the "
+                "columns of a systolic array: a row of results leaves in a cycle"
+            )
         return self
 
     @model_validator(mode="after")
     def _policies_have_masks(self) -> "Accelerator":
-        if self.dataflow in ("column_broadcast", "cartesian"):
+        if self.dataflow in ("column_broadcast", "cartesian", "structured", "csc_row_stationary"):
             return self  # they find zeros themselves
         if self.pe_array.weight_policy == "skip" and self.encodings.weights == "dense":
             raise ValueError("encodings.weights must be 'bitmask' where pe_array.weight_policy is 'skip'")

@@ -27,7 +27,8 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
-SEGMENTED = ("dense", "bitmask")  # formats of single segments: `encoded` counts them
+N_OF_M = "n_of_m"  # of a structured array
+SEGMENTED = ("dense", "bitmask", N_OF_M)  # formats of single segments: `encoded` counts them
 INTERLEAVED = "csc_interleaved"
 _COLUMN_FILTERS = 64  # of a cell whose pointers are one per column
 _FILTERS = 8

@@ -2,7 +2,8 @@
 
 The unit of encoding is a segment: a chunk of channels of one pixel (n, h, w) or of one weight tap
 (k, r, s); it decodes alone. Segments never cross a group whose channels fill whole mask bytes. In DRAM
-weights may also be stored in cells (`mapper.cells`).
+weights may also be stored in cells (`mapper.cells`). Where chunks are of one channel, activations lie in
+DRAM channel by channel, and a segment is a row of one: its bytes stand in the tables at its first column.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from math import lcm
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.formats import FORMATS, RunLength
+from accelsim.dataflows.structured import most_in_a_block
 from accelsim.hardware import Accelerator
-from accelsim.jit import kernel
+from accelsim.hardware.arrays import StructuredArray, of_kind
 from accelsim.mapper.cells import (
     INTERLEAVED,
+    N_OF_M,
     SEGMENTED,
     cell_filters,
     check_values_fit,
@@ -23,12 +25,12 @@ from accelsim.mapper.cells import (
     interleaved_cells,
     weight_cells,
 )
+from accelsim.mapper.segments import plane_bytes, segment_bytes
 from accelsim.network import Layer
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
-_BITMASK, _RUN_LENGTH = 1, 2  # of a segment; 0: dense
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,61 +65,6 @@ class EncodedSizes:
     filter_block: int
     segment_of_channel: Ints
     used_rows: Ints
-
-
-@kernel
-def _segment_bytes(values, zero_points, starts, bits, kind, run_bits):
-    """(bytes, metadata bytes) of each segment of each row: int64 [rows, segments] twice."""
-    rows = values.shape[0]
-    segments = starts.size - 1
-    sizes = np.zeros((rows, segments), np.int64)
-    metadata = np.zeros((rows, segments), np.int64)
-    longest = (np.int64(1) << run_bits) - 1
-    for row in range(rows):
-        zero = np.int64(zero_points[row])
-        for segment in range(segments):
-            elements = starts[segment + 1] - starts[segment]
-            kept = np.int64(elements)
-            if kind == _BITMASK:
-                kept = np.int64(0)
-                for channel in range(starts[segment], starts[segment + 1]):
-                    kept += np.int64(np.int64(values[row, channel]) != zero)
-                metadata[row, segment] = (elements + 7) // 8
-            elif kind == _RUN_LENGTH:
-                kept = np.int64(0)
-                run = np.int64(0)
-                for channel in range(starts[segment], starts[segment + 1]):
-                    keep = np.int64(values[row, channel]) != zero or run == longest
-                    run = np.int64(0) if keep else run + 1
-                    kept += np.int64(keep)
-                metadata[row, segment] = (kept * run_bits + 7) // 8
-            sizes[row, segment] = (kept * bits + 7) // 8 + metadata[row, segment]
-    return sizes, metadata
-
-
-def segment_bytes(
-    values: npt.NDArray[np.generic], zero_points: npt.ArrayLike, starts: Ints, bits: int, encoding: str
-) -> tuple[Ints, Ints]:
-    """Encoded bytes of segments, and of these the metadata.
-
-    Parameters
-    ----------
-    values : int8 or uint8 [rows, channels]
-    zero_points : one for all rows, or int32 [rows]
-    starts : int64 [segments + 1], first channel of each segment, and the end
-    bits : of a stored value
-    encoding : `dense`, `bitmask` or a run-length format
-
-    Returns
-    -------
-    int64 [rows, segments] twice
-    """
-    zeros = np.ascontiguousarray(np.broadcast_to(np.asarray(zero_points, np.int32), (len(values),)))
-    format_ = FORMATS[encoding]
-    run_bits = format_.run_bits if isinstance(format_, RunLength) else 0
-    kind = _RUN_LENGTH if run_bits else (_BITMASK if encoding == "bitmask" else 0)
-    sizes, metadata = _segment_bytes(np.ascontiguousarray(values), zeros, starts, bits, kind, run_bits)
-    return sizes, metadata
 
 
 def _prefix(table: Ints, axes: tuple[int, ...]) -> Ints:
@@ -173,19 +120,8 @@ def encoded_sizes(
     layer, array, stored = trace.layer, chip.pe_array, in_dram(trace.layer, chip)
     channels = layer.activation_shape[3]
     starts = segment_starts(channels, layer.group_channels, array.chunk_elements)
-    pixels = trace.activations.reshape(-1, channels)
-    plane = layer.activation_shape[:3]
     a_size, a_metadata, a_held = (
-        _prefix(table.reshape(*plane, -1), (1, 2, 3))
-        for table in _in_dram_and_held(
-            pixels,
-            trace.activation_zero_point,
-            starts,
-            array.activation_bits,
-            stored.activations,
-            chip.encodings.activations,
-            array.activation_bits,
-        )
+        _prefix(table, (1, 2, 3)) for table in _activation_tables(trace, stored.activations, chip, starts)
     )
     w_size, w_metadata, w_held = (_prefix(table, (0, 1)) for table in _weight_bytes(trace, chip))
     block = output_block(layer, chip, tile_k)
@@ -209,47 +145,74 @@ def encoded_sizes(
     )
 
 
-def _in_dram_and_held(
-    values: npt.NDArray[np.generic],
-    zero_points: npt.ArrayLike,
-    starts: Ints,
-    bits: int,
-    in_dram: str,
-    held: str,
-    dram_bits: int,
+def _activation_tables(
+    trace: LayerTrace, stored: str, chip: Accelerator, starts: Ints
 ) -> tuple[Ints, Ints, Ints]:
-    """Bytes and metadata in DRAM, bytes in the scratchpad: int64 [rows, segments] each."""
-    size, metadata = segment_bytes(values, zero_points, starts, dram_bits, in_dram)
-    if (in_dram, dram_bits) == (held, bits):
-        return size, metadata, size
-    return size, metadata, segment_bytes(values, zero_points, starts, bits, held)[0]
+    """Bytes and metadata in DRAM, bytes in the scratchpad: int64 [N, H, W, segments] each."""
+    bits, held = chip.pe_array.activation_bits, chip.encodings.activations
+    tensor, zero = trace.activations, trace.activation_zero_point
+    of_segments = tensor.reshape(-1, tensor.shape[3]), zero, starts, bits
+    shape = (*tensor.shape[:3], -1)
+    if stored != "dense" and chip.pe_array.chunk_elements == 1:
+        in_dram = _at_first_column(plane_bytes(tensor, zero, bits, stored), tensor.shape[2])
+    else:
+        size, metadata = segment_bytes(*of_segments, stored)
+        in_dram = size.reshape(shape), metadata.reshape(shape)
+    if stored == held:
+        return *in_dram, in_dram[0]
+    return *in_dram, segment_bytes(*of_segments, held)[0].reshape(shape)
+
+
+def _at_first_column(rows: tuple[Ints, Ints], width: int) -> tuple[Ints, Ints]:
+    """Tables [N, H, W, C] of what is known of rows [N, H, C]: rows are never cut."""
+    size, metadata = (np.zeros((*table.shape[:2], width, table.shape[2]), np.int64) for table in rows)
+    size[:, :, 0], metadata[:, :, 0] = rows
+    return size, metadata
 
 
 def _weight_bytes(trace: LayerTrace, chip: Accelerator) -> tuple[Ints, Ints, Ints]:
     """Bytes and metadata in DRAM, bytes in the scratchpad: int64 [K, segments] each."""
     k, r, s, c = trace.layer.weight_shape
     starts = segment_starts(c, c, chip.pe_array.chunk_elements)
-    taps, zeros = trace.weights.reshape(-1, c), np.repeat(trace.weight_zero_points, r * s)
     held, bits, stored = chip.encodings.weights, chip.pe_array.weight_bits, in_dram(trace.layer, chip)
     if stored.weights == INTERLEAVED:
         cells = interleaved_cells(trace, chip, starts)
         return cells.size, cells.metadata, cells.size
     check_values_fit(trace, stored)
 
-    def of_filters(table: Ints) -> Ints:
-        found: Ints = table.reshape(k, r * s, -1).sum(axis=1)
-        return found
+    def of_filters(bits: int, name: str) -> tuple[Ints, Ints]:
+        if name == N_OF_M:
+            return _n_of_m_bytes(trace, chip, starts, bits)
+        taps, zeros = trace.weights.reshape(-1, c), np.repeat(trace.weight_zero_points, r * s)
+        size, metadata = (
+            table.reshape(k, r * s, -1).sum(axis=1)
+            for table in segment_bytes(taps, zeros, starts, bits, name)
+        )
+        return size, metadata
 
     if stored.weights in SEGMENTED:
-        tables = segment_bytes(taps, zeros, starts, stored.weight_bits, stored.weights)
-        size, metadata = of_filters(tables[0]), of_filters(tables[1])
+        size, metadata = of_filters(stored.weight_bits, stored.weights)
     else:
         size, metadata = weight_cells(trace, stored, starts, ceil_div(chip.encodings.pointer_bits, 8))
     if held == INTERLEAVED:
         return size, metadata, interleaved_cells(trace, chip, starts).size
     if (stored.weights, stored.weight_bits) == (held, bits):
         return size, metadata, size
-    return size, metadata, of_filters(segment_bytes(taps, zeros, starts, bits, held)[0])
+    return size, metadata, of_filters(bits, held)[0]
+
+
+def _n_of_m_bytes(trace: LayerTrace, chip: Accelerator, starts: Ints, bits: int) -> tuple[Ints, Ints]:
+    """Bytes and metadata of weights stored N of M, or dense in a layer that breaks it: [K, segments]."""
+    array = of_kind(chip.pe_array, StructuredArray)
+    k, r, s, _ = trace.layer.weight_shape
+    channels = np.diff(starts)
+    if most_in_a_block(trace, array) > array.kept_per_block:
+        entries, places = channels, np.zeros_like(channels)
+    else:
+        entries = array.kept_per_block * -(-channels // array.block_elements)
+        places = -(-entries * array.place_bits // 8)
+    size = r * s * (-(-entries * bits // 8) + places)
+    return np.tile(size, (k, 1)), np.tile(r * s * places, (k, 1))
 
 
 def _output_tables(
@@ -261,8 +224,11 @@ def _output_tables(
     counted = np.add.reduceat(outputs, starts[:-1], axis=3, dtype=np.int64)
     if stored in SEGMENTED:
         return counted, counted, counted
+    bits = chip.pe_array.activation_bits
+    if chip.pe_array.chunk_elements == 1:
+        return counted, *_at_first_column(plane_bytes(outputs, 0, bits, stored), outputs.shape[2])
     rows = outputs.reshape(-1, filters).view(np.uint8)
-    size, metadata = segment_bytes(rows, 0, starts, chip.pe_array.activation_bits, stored)
+    size, metadata = segment_bytes(rows, 0, starts, bits, stored)
     return counted, size.reshape(counted.shape), metadata.reshape(counted.shape)
 
 

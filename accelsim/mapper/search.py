@@ -111,7 +111,7 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
     sizes = {
         "N": _halvings(extents["N"], 1),
         "K": _filter_tiles(layer, chip),
-        "C": [extents["C"]] if layer.groups > 1 else _halvings(extents["C"], array.chunk_elements),
+        "C": _halvings(extents["C"], array.chunk_elements),
         "P": _halvings(extents["P"], 1),
         "Q": _halvings(extents["Q"], 1)[:3],
     }
@@ -121,6 +121,8 @@ def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
         tiles = {letter: ceil_div(extents[letter], chosen[letter]) for letter in LOOPS}
         if (q < extents["Q"] and p > 1) or (1 < n < extents["N"] and p < extents["P"]):
             continue  # rows are cut before columns, inputs before rows: fewer halos
+        if c < extents["C"] and k > layer.group_filters:
+            continue
         if prod(tiles.values()) > MOST_TILES:
             continue
         found = [
@@ -152,11 +154,14 @@ def _halvings(extent: int, quantum: int) -> list[int]:
 
 
 def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
-    """Tiles of filters: whole, or halvings in what the array takes at once; in groups, whole groups."""
-    block = filter_block(layer, chip)
-    if layer.groups > 1:
-        block = lcm(layer.group_filters, block)
-    return _halvings(layer.filters, ceil_div(DATAFLOWS[chip.dataflow].filters_at_once(chip), block) * block)
+    """Tiles of filters: whole, or halvings in what the array takes at once; whole groups, or parts of one."""
+    block, at_once = filter_block(layer, chip), DATAFLOWS[chip.dataflow].filters_at_once(chip)
+    if layer.groups == 1:
+        return _halvings(layer.filters, ceil_div(at_once, block) * block)
+    groups = lcm(layer.group_filters, block)
+    parts = _halvings(layer.group_filters, ceil_div(at_once, block) * block)[1:]
+    divisors = [size for size in parts if layer.group_filters % size == 0]
+    return _halvings(layer.filters, ceil_div(at_once, groups) * groups) + divisors
 
 
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:

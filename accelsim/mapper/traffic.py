@@ -13,14 +13,14 @@ from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _tile_bytes_kernel, _traffic_kernel
 from accelsim.mapper.cells import held_weight_bits, in_dram
-from accelsim.mapper.encoded import EncodedSizes, segment_bytes, segment_starts
+from accelsim.mapper.encoded import EncodedSizes, segment_starts
+from accelsim.mapper.segments import plane_bytes, segment_bytes
 from accelsim.network import Layer, Pair
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
 from accelsim.trace import NetworkTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
-PARTIAL_SUM_BYTES = 4
 OPERANDS = ("weights", "activations", "outputs")
 _OUTPUT_KINDS = {"dense": _tile_bytes_kernel.DENSE, "bitmask": _tile_bytes_kernel.BITMASK}
 
@@ -136,7 +136,7 @@ def chip_vector(layer: Layer, chip: Accelerator) -> Ints:
             _OUTPUT_KINDS.get(stored.outputs, _tile_bytes_kernel.TABLED),
             _OUTPUT_KINDS[e.outputs],
             array.activation_bits,
-            PARTIAL_SUM_BYTES,
+            ceil_div(array.partial_sum_bits, 8),
             stored.table_bytes,
         ],
         np.int64,
@@ -172,8 +172,10 @@ def tensor_bytes(
     encoding = e.activations if e.dram_activations == "same" else e.dram_activations
     if tensor is None or encoding == "dense":
         return ceil_div(n * h * w * c * bits, 8)
-    starts = segment_starts(c, c, chip.pe_array.chunk_elements)
     pointers = n * h * ceil_div(e.pointer_bits, 8)
+    if chip.pe_array.chunk_elements == 1:
+        return int(plane_bytes(tensor, zero_point, bits, encoding)[0].sum()) + pointers
+    starts = segment_starts(c, c, chip.pe_array.chunk_elements)
     return int(segment_bytes(tensor.reshape(-1, c), zero_point, starts, bits, encoding)[0].sum()) + pointers
 
 

@@ -23,6 +23,7 @@ from accelsim import plots
 from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
+from accelsim.plan_file import plans_csv
 from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
 from accelsim.plots.save import csv_bytes
@@ -71,6 +72,7 @@ def write_run(result: NetworkResult, folder: str | Path) -> list[Path]:
         "energy.csv": csv_bytes(_with_columns(run.energy, ENERGY_COLUMNS)),
         "actions.csv": csv_bytes(actions(run)),
         "tiles.csv": csv_bytes(run.tiles),
+        "plans.csv": plans_csv({r.name: r.plan for r in result.layer_results if r.plan is not None}),
         "timeline.json": json.dumps(trace_events(result), separators=(",", ":")).encode() + b"\n",
         "summary.json": json.dumps(_document(result, run), indent=2, allow_nan=False).encode() + b"\n",
     }

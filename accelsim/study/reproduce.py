@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, eie, scnn, tpuv1
+from accelsim.study import deep_compression, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
 from accelsim.study.entry import Entry, Tables
 
 
@@ -18,8 +18,11 @@ ENTRIES = {
         source="Han, Mao and Dally, Deep Compression, ICLR 2016 (arXiv:1510.00149), Tables 1 to 5",
         tables=_deep_compression,
     ),
+    "edge-engine": edge_engine.ENTRY,
     "eie": eie.ENTRY,
+    "eyeriss": eyeriss.ENTRY,
     "scnn": scnn.ENTRY,
+    "two-of-four": two_of_four.ENTRY,
     "tpu-v1": Entry(
         title="TeraOps/s of the fully connected and recurrent applications of TPUv1; printed, not judged",
         source="Jouppi et al., In-Datacenter Performance Analysis of a Tensor Processing Unit, ISCA 2017, "

@@ -1,11 +1,12 @@
 """One trace on several chips: a folder per chip, and the pictures that compare them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from accelsim import plots
 from accelsim.dataflows import unsupported_layers
 from accelsim.hardware import Accelerator
+from accelsim.plan import Plan
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
 from accelsim.simulation import simulate
@@ -17,7 +18,10 @@ def run_on_chips(
     chips: Sequence[Accelerator],
     folder: Path,
     *,
+    plans: Mapping[str, Plan] | None = None,
     skip_unsupported: bool = False,
+    together: bool = False,
+    balance_filters: bool = False,
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -32,7 +36,17 @@ def run_on_chips(
         left_out |= unsupported_layers(trace, chip)
     results = []
     for chip in chips:
-        result = simulate(trace, chip, left_out=left_out, threads=threads, seed=seed, progress=progress)
+        result = simulate(
+            trace,
+            chip,
+            plans=plans,
+            left_out=left_out,
+            together=together,
+            balance_filters=balance_filters,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
         write_run(result, folder / chip.name)
         results.append(result)
     if len(results) > 1:

@@ -6,7 +6,7 @@ most of the budget is used, then small layers drawn with a seeded generator. Eve
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from accelsim.hardware import Accelerator
 from accelsim.mapper.cells import cell_filters
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan
+from accelsim.network import Layer
 from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
 from accelsim.reference import REFERENCES
 from accelsim.tables import COUNTERS
@@ -92,12 +93,25 @@ def verify(
         layer = _drawn(generator, report.drawn)
         while DATAFLOWS[chip.dataflow].refusal(layer, chip) is not None:
             layer = _drawn(generator, report.drawn)
-        _compare(layer, tile_of(tile_boxes(whole(layer.layer), layer.layer)[0]), chip, report)
+        _compare(layer, _first_tile(layer.layer, chip), chip, report)
         report.drawn += 1
         if progress is not None:
             progress(f"drawn layer {report.drawn}")
     report.seconds = time.monotonic() - began
     return report
+
+
+def _first_tile(layer: Layer, chip: Accelerator) -> Tile:
+    """The whole layer, or the first of its tiles of so few channels, then rows, that it can be mapped."""
+    plan, chunk = whole(layer), chip.pe_array.chunk_elements
+    while DATAFLOWS[chip.dataflow].plan_refusal(plan, layer, chip) is not None:
+        if plan.tile_c > chunk:
+            filters = min(plan.tile_k, layer.group_filters)  # channels are cut within a group
+            half = ceil_div(ceil_div(plan.tile_c, 2), chunk) * chunk
+            plan = replace(plan, tile_c=half, tile_k=filters)
+        else:
+            plan = replace(plan, tile_p=plan.tile_p // 2)
+    return tile_of(tile_boxes(plan, layer)[0])
 
 
 def _compare(layer: LayerTrace, tile: Tile, chip: Accelerator, report: VerifyReport) -> None:

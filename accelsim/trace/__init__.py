@@ -11,7 +11,7 @@ from accelsim.trace.network import (
     replace_parameters,
 )
 from accelsim.trace.npz import from_npz
-from accelsim.trace.separate import from_layers
+from accelsim.trace.separate import from_layers, network_of
 
 __all__ = [
     "LayerParameters",
@@ -22,6 +22,7 @@ __all__ = [
     "from_folder",
     "from_layers",
     "from_npz",
+    "network_of",
     "node_name",
     "places",
     "read",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.errors import TraceError
 from accelsim.network import LayerNode, Network, TensorInfo
 from accelsim.trace.graph import node_inputs
 from accelsim.trace.layer import LayerTrace, Tensor
@@ -106,3 +107,13 @@ def _infos(node: LayerNode, trace: LayerTrace) -> tuple[TensorInfo, TensorInfo]:
         zero_point=trace.output_zero_point,
     )
     return read, written
+
+
+def network_of(traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace) -> NetworkTrace:
+    """One layer, several, or a network, as a network; raises TraceError if there is none."""
+    if isinstance(traces, NetworkTrace):
+        return traces
+    layers = [traces] if isinstance(traces, LayerTrace) else list(traces)
+    if not layers:
+        raise TraceError("simulate: no layers given")
+    return from_layers("layers" if len(layers) > 1 else layers[0].layer.name, layers)

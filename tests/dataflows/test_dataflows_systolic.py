@@ -137,12 +137,12 @@ def test_a_layer_runs_and_its_books_close(name):
 WRONG = {
     "pe_array.weight_policy=skip": "pe_array.weight_policy must be 'compute' or 'gate'",
     "pe_array.activation_policy=skip": "pe_array.activation_policy must be 'compute' or 'gate'",
-    "encodings.weights=bitmask": "encodings.weights must be 'dense' in a systolic chip's scratchpad",
+    "encodings.weights=bitmask": "encodings.weights must be 'dense' in the scratchpad of a systolic chip",
     "postprocessor.drain_elements_per_cycle=31": "must be at least 32, the columns of a systolic array",
     "pe_array.lanes=2": "pe_array: unknown key 'lanes'",
     "pe_array.stationary=inputs": "pe_array.stationary must be 'weights', 'activations' or 'outputs', not 'inputs'",
     "dataflow=inner_join": "pe_array: missing key 'lanes'",
-    "dataflow=sistolic": "'column_broadcast' or 'cartesian', not 'sistolic'",
+    "dataflow=sistolic": "'row_stationary' or 'csc_row_stationary', not 'sistolic'",
 }
 
 

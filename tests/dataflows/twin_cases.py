@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
-from accelsim.tables import COUNTERS
+from accelsim.tables import COUNTERS, TILE_CAUSES
 from accelsim.trace import from_arrays
 
 
@@ -18,14 +18,24 @@ def whole_tile(trace):
     return tile_of(tile_boxes(whole(trace.layer), trace.layer)[0])
 
 
+def adds_up(row, chip):
+    """Counters of a tile that must add up: lane-cycles by cause, and MACs by what became of them."""
+    assert min(row.values()) >= 0
+    lanes = sum(row[f"{cause}_lane_cycles"] for cause in TILE_CAUSES)
+    assert lanes == chip.pe_array.multipliers * row["compute_cycles"]
+    padded = row["encoding_padding_macs"] if chip.dataflow == "csc_row_stationary" else 0
+    assert row["done_macs"] + row["gated_macs"] + row["skipped_macs"] == row["dense_macs"]
+    assert row["effectual_macs"] + padded <= row["done_macs"]
+
+
 @st.composite
-def layers(draw):
+def layers(draw, most_dilation=2):
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     groups = draw(st.sampled_from([1, 1, 2, 3, 5, 7]))
     channels = draw(st.sampled_from([1, 2, 5, 8, 9, 17, 40] if groups == 1 else [1, 1, 2, 9]))
     filters = groups * draw(st.sampled_from([1, 2, 3, 4, 5] if groups < 3 else [1, 1, 2, 3]))
     kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    dilation = (draw(st.integers(1, 2)), draw(st.integers(1, 2)))
+    dilation = (draw(st.integers(1, most_dilation)), draw(st.integers(1, most_dilation)))
     size = [
         draw(st.integers((k - 1) * d + 1, (k - 1) * d + 4)) for k, d in zip(kernel, dilation, strict=True)
     ]

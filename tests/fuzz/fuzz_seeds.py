@@ -164,3 +164,11 @@ def topology_seeds(folder: Path) -> list[bytes]:
         b"Layer, H, W, R, S, C, K, Strides,\nConv1, 24, 30, 7, 5, 3, 64, 2,\n\nFC, 1, 1, 1, 1, 20, 10, 1\n",
         b"Layer, M, N, K,\r\nqkv, 128, 768, 512,\r\n",
     ]
+
+
+def plan_seeds(folder: Path) -> list[bytes]:
+    head = b"layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\n"
+    return [
+        head + b"conv1,NPCKQ,1,32,1,7,55,outputs\nconv2,NPKCQ,1,64,2,27,27,\n",
+        head + b'"a,b",NKCPQ,4,8,16,2,3,weights+activations\r\n\n',
+    ]

@@ -319,6 +319,20 @@ def _topology(data: bytes, folder: Path) -> None:
     _expect(min(min(layer.output_shape) for layer in layers) >= 1, "a layer has no outputs")
 
 
+def _plans(data: bytes, folder: Path) -> None:
+    from accelsim.plan_file import plans_csv, read_plans
+
+    file = folder / "plans.csv"
+    file.write_bytes(data)
+    try:
+        plans = read_plans(file)
+    except AccelsimError as error:
+        _expect_named(error, str(file))
+        return
+    file.write_bytes(plans_csv(plans))
+    _expect(read_plans(file) == plans, "plans written again are others")
+
+
 FILES = {
     "trace_file": Target(_trace_file, seeds.trace_seeds),
     "trace_sealed": Target(_trace_sealed, seeds.sealed_seeds),
@@ -329,5 +343,6 @@ FILES = {
     "torch": Target(_torch, seeds.torch_seeds),
     "hardware": Target(_hardware, seeds.hardware_seeds),
     "topology": Target(_topology, seeds.topology_seeds),
+    "plans": Target(_plans, seeds.plan_seeds),
 }
 TARGETS = {f"decode_{name}": Target(_decodes(name), seeds.seeds_of(name)) for name in FORMATS} | FILES

@@ -117,6 +117,7 @@ def _import_readers() -> None:
     import accelsim.frontend.topology
     import accelsim.frontend.torch_file
     import accelsim.hardware
+    import accelsim.plan_file
     import accelsim.trace  # noqa: F401
 
 

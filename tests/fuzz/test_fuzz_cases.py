@@ -71,6 +71,7 @@ def test_every_reader_is_fuzzed() -> None:
         "frontend/topology.py": "topology",
         "frontend/tflite_file.py": "tflite",
         "frontend/torch_file.py": "torch",
+        "plan_file.py": "plans",
     }
     assert all((package / file).is_file() for file in readers)
     assert set(readers.values()) <= set(FILES)

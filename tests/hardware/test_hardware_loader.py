@@ -58,7 +58,7 @@ def errors_of(path: str | Path, *overrides: str) -> list[str]:
         (
             "  chunk_elements: 64",
             "  chunk_elements: 7",
-            "pe_array.chunk_elements must be 8, 16, 32, 64, 128 or 256, not 7",
+            "pe_array.chunk_elements must be 1, 8, 16, 32, 64, 128 or 256, not 7",
         ),
         ("clock_mhz: 1000.0", "clock_mhz: fast", "clock_mhz must be a number, not 'fast'"),
         ("clock_mhz: 1000.0", "clock_mhz: 1e3", "clock_mhz must be a number (as 1000.0), not '1e3'"),

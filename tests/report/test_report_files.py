@@ -16,6 +16,7 @@ from accelsim.results import NetworkResult
 from accelsim.tables import TIMELINE, WORK
 
 FILES = {
+    "plans.csv",
     "layers.csv",
     "energy.csv",
     "actions.csv",

@@ -1,0 +1,71 @@
+"""Plans as files: what a run writes, `--plans` reads back; mistakes are told by file and line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelsim.errors import PlanError
+from accelsim.plan import LOOPS, Plan
+from accelsim.plan_file import plans_csv, read_plans
+from accelsim.zoo import workloads_folder
+
+pytestmark = pytest.mark.small
+
+HEAD = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\n"
+SIZE = st.integers(1, 2**30)
+NAMES = st.text("abc1./_ ,\"'", min_size=1, max_size=6).filter(lambda name: name == name.strip())
+
+
+@given(
+    st.dictionaries(
+        NAMES,
+        st.builds(
+            Plan,
+            tile_n=SIZE,
+            tile_k=SIZE,
+            tile_c=SIZE,
+            tile_p=SIZE,
+            tile_q=SIZE,
+            order=st.permutations(LOOPS).map("".join),
+            resident=st.frozensets(st.sampled_from(["weights", "activations", "outputs"])),
+        ),
+        max_size=4,
+    )
+)
+def test_written_plans_are_read_back(
+    tmp_path_factory: pytest.TempPathFactory, plans: dict[str, Plan]
+) -> None:
+    file = tmp_path_factory.mktemp("plans") / "plans.csv"
+    file.write_bytes(plans_csv(plans))
+    assert read_plans(file) == plans
+
+
+WRONG = {
+    "": ":1: the columns must be layer,order,",
+    "layer,order\n": ":1: the columns must be layer,order,",
+    HEAD + "a,NKCPQ,1,1,1,1\n": ":2: 6 cells, not 8",
+    HEAD + "a,NKCPQ,1,1,1,1,1,\n\na,NKCPQ,1,1,1,1,1,\n": ":4: two plans of layer 'a'",
+    HEAD + "a,NKCPQ,1,0,1,1,1,\n": ":2: tile_k must be a whole number of at least 1, not '0'",
+    HEAD + "a,NKCPQ,1,1,1,1,-2,\n": ":2: tile_q must be a whole number of at least 1, not '-2'",
+    HEAD + "a,NKCPQ,1,1,1,1,1,bias\n": ":2: resident must be some of weights+activations+outputs, not 'bias'",
+    HEAD + 'a,"NKCPQ\n': ": cannot be read",
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_mistake_is_told_by_file_and_line(tmp_path: object, text: str) -> None:
+    from pathlib import Path
+
+    file = Path(str(tmp_path)) / "plans.csv"
+    file.write_text(text)
+    with pytest.raises(PlanError) as error:
+        read_plans(file)
+    assert str(error.value).startswith(f"{file}{WRONG[text]}")
+    with pytest.raises(PlanError, match="cannot be read"):
+        read_plans(file.parent / "none.csv")
+
+
+def test_every_shipped_plan_can_be_read() -> None:
+    files = sorted((workloads_folder() / "plans").glob("*.csv"))
+    assert files
+    assert all(read_plans(file) for file in files)
