@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from accelsim.reference.csc_row_stationary import tile_counts
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from twin_cases import adds_up, counted, layers, tiles, whole_tile
@@ -12,6 +11,7 @@ from accelsim.dataflows import csc_row_stationary
 from accelsim.dataflows._row_mapping import map_tile
 from accelsim.errors import HardwareError
 from accelsim.hardware import load_hardware
+from accelsim.reference.csc_row_stationary import tile_counts
 from accelsim.trace import from_arrays
 
 

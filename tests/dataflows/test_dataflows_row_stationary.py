@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from accelsim.reference.row_stationary import tile_counts
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from twin_cases import adds_up, counted, layers, tiles, whole_tile
@@ -13,6 +12,7 @@ from accelsim.dataflows._row_mapping import map_tile
 from accelsim.errors import HardwareError, PlanError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
 from accelsim.plan import Plan
+from accelsim.reference.row_stationary import tile_counts
 from accelsim.study.eyeriss import layer_of, plans, published_layers
 from accelsim.trace import from_arrays
 

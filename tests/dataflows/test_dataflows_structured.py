@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from accelsim.reference.structured import tile_counts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twin_cases import adds_up, counted, layers, tiles, whole_tile
@@ -11,6 +10,7 @@ import accelsim
 from accelsim.dataflows import structured
 from accelsim.errors import HardwareError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
+from accelsim.reference.structured import tile_counts
 from accelsim.trace import from_arrays
 
 
