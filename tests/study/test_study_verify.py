@@ -55,8 +55,8 @@ def test_a_counter_that_differs_is_named_with_both_numbers(
 ) -> None:
     real = inner_join.tile_counters
 
-    def wrong(*arguments: Any) -> Any:
-        counted = real(*arguments).copy()
+    def wrong(*arguments: Any, **choices: Any) -> Any:
+        counted = real(*arguments, **choices).copy()
         counted[:, COUNTERS.index(counter)] += 7
         return counted
 
