@@ -45,7 +45,7 @@ def estimated_cycles(boxes, layer, estimate, step_cycles):
 
 @kernel
 def _inner_join(box, layer, estimate, step_cycles):
-    """Steps of the tile times the sampled cycles of a step."""
+    """Steps of the tile times the sampled cycles of a step, or its drain, if that is longer."""
     rows, columns, domains, tail, parts = estimate[1], estimate[2], estimate[3], estimate[4], estimate[5]
     of_group = layer[GROUP_FILTERS]
     filters = box[3] - box[2]  # whole groups, or a part of one
@@ -55,7 +55,10 @@ def _inner_join(box, layer, estimate, step_cycles):
     sets = blocks * ((_positions(box) + columns - 1) // columns)
     chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]
     steps = sets * ((chunks * layer[KERNEL_H] * layer[KERNEL_W] + parts - 1) // parts)
-    return np.int64(np.ceil(steps * step_cycles * domains)) + tail
+    drained = (
+        filters * _positions(box) / (domains * estimate[6])
+    )  # a set's drain passes in the next set's steps
+    return np.int64(np.ceil(max(steps * step_cycles * domains, drained))) + tail
 
 
 @kernel

@@ -275,7 +275,8 @@ def estimate_vector(chip: Accelerator, spatial: Unrolling | None = None) -> Ints
     held = spatial or Unrolling(array.rows, array.columns)
     domains = {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain]
     tail = _tail_cycles(array, held)
-    return np.array([INNER_JOIN, held.filters, held.positions, domains, tail, held.parts], np.int64)
+    drain = chip.postprocessor.drain_elements_per_cycle
+    return np.array([INNER_JOIN, held.filters, held.positions, domains, tail, held.parts, drain], np.int64)
 
 
 def filters_at_once(chip: Accelerator) -> int:
