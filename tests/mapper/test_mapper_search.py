@@ -1,5 +1,6 @@
 """The plan search against every tiling there is, the message of a layer that never fits, and ties."""
 
+from dataclasses import replace
 from itertools import permutations, product
 
 import numpy as np
@@ -11,7 +12,7 @@ from accelsim.hardware import Accelerator, load_hardware
 from accelsim.mapper import _price_kernel, search
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
 from accelsim.mapper.traffic import plan_traffic
-from accelsim.plan import LOOPS, Plan, loop_extents, tile_boxes
+from accelsim.plan import LOOPS, Plan, Unrolling, loop_extents, tile_boxes, whole
 from accelsim.trace import LayerTrace, from_arrays
 
 CHUNK = 8
@@ -164,3 +165,35 @@ def test_a_layer_of_too_many_tiles_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     trace, hardware = layer_of(3, 3, 2, 1, seed=0), chip(4096)
     with pytest.raises(PlanError, match="conv1: no plan of at most 0 tiles"):
         search.best_plan(inner_join.prepare(trace, hardware), sizes_of(trace, hardware), hardware)
+
+
+def test_a_flexible_array_is_predicted_no_slower_and_runs_a_connected_layer_faster() -> None:
+    random = np.random.default_rng(3)
+    weights = (random.integers(1, 9, (512, 512)) * (random.random((512, 512)) < 0.5)).astype(np.int8)
+    trace = from_arrays(weights, random.integers(1, 9, (1, 512)).astype(np.uint8), name="fc")
+    prices, cycles = [], []
+    for unrolling in ("fixed", "flexible"):
+        sets = [f"pe_array.unrolling={unrolling}", "dram.peak_gb_per_s=400"]
+        hardware = load_hardware("both-skip-16x16", sets)
+        prepared = inner_join.prepare(trace, hardware)
+        sizes = encoded_sizes(trace, hardware, np.ones((1, 1, 1, 512), np.bool_))
+        prices.append(search.best_plan(prepared, sizes, hardware))
+        plan = prices[-1].plan
+        boxes = tile_boxes(plan, trace.layer)
+        cycles.append(inner_join.tile_counters(prepared, boxes, hardware, spatial=plan.spatial)[:, 0].sum())
+    assert prices[0].plan.spatial is None
+    assert prices[1].cycles <= prices[0].cycles
+    assert 2 * cycles[1] < cycles[0]
+
+
+def test_an_unrolling_that_a_machine_does_not_have_is_refused() -> None:
+    trace = layer_of(4, 8, 3, 1, 0)
+    plan = replace(whole(trace.layer), spatial=Unrolling(2, 2, 2))
+    for name, message in (
+        ("systolic-weights-16x32", "conv1: systolic-weights-16x32: systolic has one mapping of its own"),
+        ("sparten-32x32", r"conv1: sparten-32x32: its unrolling is fixed to K32\+NPQ32\+CRS1"),
+    ):
+        hardware = load_hardware(name)
+        sizes = encoded_sizes(trace, hardware, np.ones(trace.layer.output_shape, np.bool_))
+        with pytest.raises(PlanError, match=message):
+            search.checked(plan, trace.layer, hardware, sizes)
