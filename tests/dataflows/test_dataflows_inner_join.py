@@ -37,7 +37,7 @@ def chips(draw):
         "pe_array.lane_assignment": assignment,
         "pe_array.lane_sync": sync,
         "pe_array.broadcast_domain": domain,
-        "pe_array.unrolling": draw(st.sampled_from(["fixed", "flexible"])) if domain == "array" else "fixed",
+        "pe_array.unrolling": "flexible" if domain == "array" else "fixed",
         "pe_array.array_feed_bytes_per_cycle": draw(st.sampled_from([1, 7, 16, 1000])),
         "pe_array.weight_bits": draw(st.sampled_from([8, 16])),
         "postprocessor.drain_elements_per_cycle": draw(st.integers(1, 4)),
@@ -54,7 +54,7 @@ def chips(draw):
 def cases(draw):
     chip, trace = draw(chips()), draw(layers())
     array, spatial = chip.pe_array, None
-    if array.unrolling == "flexible":
+    if array.unrolling == "flexible" and draw(st.integers(0, 3)):
         spatial = draw(unrollings(array.rows * array.columns))
     return chip, trace, draw(tiles(trace.layer, array.chunk_elements)), spatial
 

@@ -71,9 +71,11 @@ def span(draw, extent, quantum=1):
 @st.composite
 def unrollings(draw, pes):
     """Filters, positions and parts that `pes` PEs can hold at once; not all PEs need be taken."""
-    filters = draw(st.integers(1, pes))
-    positions = draw(st.integers(1, pes // filters))
-    return Unrolling(filters, positions, draw(st.integers(1, pes // (filters * positions))))
+    factors = dict.fromkeys(("filters", "positions", "parts"), 1)
+    for name in draw(st.permutations(sorted(factors))):
+        factors[name] = draw(st.integers(1, pes))
+        pes //= factors[name]
+    return Unrolling(**factors)
 
 
 @st.composite
