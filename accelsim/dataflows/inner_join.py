@@ -118,14 +118,14 @@ def tile_counters(
         raise PlanError(
             f"{layer.name}: a tile of channels {row[4]}..{row[5]} cuts a chunk of {array.chunk_elements}"
         )
-    geometry, parameters = geometry_vector(layer), _parameters(chip)
+    geometry, of_chip = geometry_vector(layer), parameters(chip)
 
     def one(box: Ints) -> Ints:
         sums: Ints = count_tile(
             box,
             geometry,
             layer.group_filters,
-            parameters,
+            of_chip,
             prepared.weight_masks,
             prepared.weight_counts,
             prepared.activation_masks,
@@ -141,7 +141,8 @@ def tile_counters(
     return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array)
 
 
-def _parameters(chip: Accelerator) -> Ints:
+def parameters(chip: Accelerator) -> Ints:
+    """What the kernels need of a chip, in the order of _inner_join_vectors: int64 [19]."""
     a = of_kind(chip.pe_array, InnerJoinArray)
     return np.array(
         [
