@@ -30,11 +30,12 @@ from accelsim.dataflows._inner_join_toggles_pe import (
     WEIGHT_REGISTER_WITHOUT_HOLD,
     add_fixed_lanes,
     differing,
+    kept,
     multiply,
     multiply_pooled,
 )
 from accelsim.jit import kernel, popcount
-from accelsim.kernels.matching import COMPUTE, GATE
+from accelsim.kernels.matching import COMPUTE, GATE, SKIP
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
@@ -100,31 +101,24 @@ def send_nothing(policy, mask_wires):
 
 
 @kernel
-def gather(row, first, elements, zero, bits, values, nonzero):
-    """Words of a chunk, and which are not zero."""
+def gather(row, first, elements, zero, bits, words, values, nonzero):
+    """Words of a chunk, the values less their zero point, and which are not zero."""
     word_mask = (np.int64(1) << bits) - 1
     for e in range(elements):
         value = np.int64(row[first + e])
-        values[e] = value & word_mask
+        words[e] = value & word_mask
+        values[e] = value - zero
         nonzero[e] = value != zero
 
 
 @kernel
-def send_rows(
-    k, rows, tap, start, elements, domains, p, weights, weight_zeros, words, nonzero, buses, totals
-):
+def send_rows(k, rows, tap, start, elements, domains, p, weights, weight_zeros, of_rows, buses, totals):
     """Gather the weight chunks of the used rows, and drive the bus of each in `domains` domains."""
     wires, masks = buses
+    words, values, nonzero = of_rows
     for i in range(rows):
-        gather(
-            weights[k + i, tap],
-            start,
-            elements,
-            np.int64(weight_zeros[k + i]),
-            p[at.BITS_W],
-            words[i],
-            nonzero[i],
-        )
+        zero = np.int64(weight_zeros[k + i])
+        gather(weights[k + i, tap], start, elements, zero, p[at.BITS_W], words[i], values[i], nonzero[i])
         for domain in range(domains):
             held, free, mask = drive(
                 words[i], nonzero[i], elements, p[at.POLICY_W], p[at.BITMASK_W],
@@ -137,7 +131,7 @@ def send_rows(
 
 @kernel
 def send_columns(
-    pixels, channel0, elements, used, group_channels, zero, p, activations, words, nonzero, buses, totals
+    pixels, channel0, elements, used, group_channels, zero, p, activations, of_columns, buses, totals
 ):
     """Gather the activation chunks of the used columns, of each group of the rows, and drive their buses.
 
@@ -151,18 +145,20 @@ def send_columns(
     """
     rows, columns, groups = used
     wires, masks = buses
+    words, values, nonzero = of_columns
     group_rows = rows // groups
+    by_rows = masks.shape[0] > 1
     for j in range(columns):
         for g in range(groups):
             if pixels[j] >= 0:
-                channel = channel0 + g * group_channels
                 gather(
-                    activations[pixels[j]], channel, elements, zero, p[at.BITS_A], words[j, g], nonzero[j, g]
-                )
+                    activations[pixels[j]], channel0 + g * group_channels, elements, zero, p[at.BITS_A],
+                    words[j, g], values[j, g], nonzero[j, g],
+                )  # fmt: skip
             else:
                 words[j, g] = zero & ((np.int64(1) << p[at.BITS_A]) - 1)
+                values[j, g] = 0
                 nonzero[j, g] = 0
-            by_rows = masks.shape[0] > 1
             for domain in range(g * group_rows if by_rows else 0, (g + 1) * group_rows if by_rows else 1):
                 if pixels[j] < 0:
                     totals[MASK_BUS] += send_nothing(p[at.POLICY_A], masks[domain, j, g])
@@ -177,37 +173,36 @@ def send_columns(
 
 
 @kernel
-def work_step(k, elements, used, p, numbers, weight_zeros, words, registers, sums, scratch, totals):
+def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
     """What every used PE of a part does with its chunks.
 
     Parameters
     ----------
-    words : (w_words, w_nonzero, a_words, a_nonzero)
+    accumulator : int, mask of its bits
+    of_rows, of_columns : (words, values, nonzero)
     registers, sums : of the part's PEs
-    scratch : as `new_state`
+    scratch : int64 [3, chunk + 1]
     """
     rows, columns, groups = used
-    w_words, w_nonzero, a_words, a_nonzero = words
-    of_slots, by_cycle, done = scratch
-    for i in range(rows):
-        zeros = (np.int64(weight_zeros[k + i]), numbers[0], numbers[1], numbers[2], numbers[3])
-        g = i // (rows // groups)
-        for j in range(columns):
-            if not p[at.FIXED] and p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
+    gates = p[at.POLICY_W] == GATE or p[at.POLICY_A] == GATE
+    skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
+    for j in range(columns):
+        count = 0
+        for i in range(rows):
+            g = i // (rows // groups)
+            w = (of_rows[0][i], of_rows[1][i], of_rows[2][i])
+            a = (of_columns[0][j, g], of_columns[1][j, g], of_columns[2][j, g])
+            if p[at.FIXED] or gates:
+                multiply(elements, w, a, accumulator, p, registers[i, j], sums[i, j], totals)
+            else:
+                if skips_w or i % (rows // groups) == 0:  # else the slots are those of the row before
+                    count = kept(elements, w[2], a[2], skips_w, skips_a, scratch[0])
                 multiply_pooled(
-                    elements, w_words[i], w_nonzero[i], a_words[j, g], a_nonzero[j, g], zeros, p,
-                    registers[i, j], sums[i, j], of_slots, totals,
+                    scratch[0], count, w[0], w[1], a[0], a[1], p[at.LANES], accumulator, registers[i, j],
+                    sums[i, j], totals,
                 )  # fmt: skip
-                continue
-            multiply(
-                elements, w_words[i], w_nonzero[i], a_words[j, g], a_nonzero[j, g], zeros, p,
-                registers[i, j], sums[i, j], totals,
-            )  # fmt: skip
             if p[at.FIXED] and not p[at.SET_SYNC]:
-                add_fixed_lanes(
-                    elements, w_words[i], w_nonzero[i], a_words[j, g], a_nonzero[j, g], zeros, p,
-                    by_cycle, done, sums[i, j], totals,
-                )  # fmt: skip
+                add_fixed_lanes(elements, w, a, accumulator, p, scratch[1], scratch[2], sums[i, j], totals)
 
 
 @kernel
@@ -225,41 +220,36 @@ def clear(rows, columns, sums):
 
 @kernel
 def new_state(p, places, parts):
-    """(words of a step, buses of weights, of activations, PEs), all zeros: part outermost."""
+    """(chunks of rows, of columns, buses of weights, of activations, registers, sums, scratch), all zeros.
+
+    Chunks are (words, values, nonzero), buses (wires, masks); parts are outermost.
+    """
     rows, columns, lanes, chunk = p[at.ROWS], p[at.COLUMNS], p[at.LANES], p[at.CHUNK]
-    changed = np.zeros(chunk, np.uint16)
     w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
     a_domains = rows if p[at.DOMAIN] == _ROW_DOMAINS else 1
-    words = (
-        np.zeros((rows, chunk), np.int64),
-        np.zeros((rows, chunk), np.uint8),
-        np.zeros((columns, places, chunk), np.int64),
-        np.zeros((columns, places, chunk), np.uint8),
-    )
-    of_weights = (
-        np.zeros((parts, 2, w_domains, rows, chunk), np.int64),
-        np.zeros((parts, w_domains, rows, chunk), np.uint8),
-    )
-    of_activations = (
-        np.zeros((parts, 2, a_domains, columns, places, chunk), np.int64),
-        np.zeros((parts, a_domains, columns, places, chunk), np.uint8),
-    )
-    pes = (
+    return (
+        (
+            np.zeros((rows, chunk), np.int64),
+            np.zeros((rows, chunk), np.int64),
+            np.zeros((rows, chunk), np.uint8),
+        ),
+        (
+            np.zeros((columns, places, chunk), np.int64),
+            np.zeros((columns, places, chunk), np.int64),
+            np.zeros((columns, places, chunk), np.uint8),
+        ),
+        (
+            np.zeros((parts, 2, w_domains, rows, chunk), np.int64),
+            np.zeros((parts, w_domains, rows, chunk), np.uint8),
+        ),
+        (
+            np.zeros((parts, 2, a_domains, columns, places, chunk), np.int64),
+            np.zeros((parts, a_domains, columns, places, chunk), np.uint8),
+        ),
         np.zeros((parts, rows, columns, lanes, 4), np.int64),
         np.zeros((parts, rows, columns, lanes), np.int64),
-        (
-            (
-                np.zeros(lanes + chunk + 1, np.uint16),
-                np.zeros(lanes + chunk + 1, np.uint16),
-                np.zeros(lanes + chunk + 1, np.int64),
-                changed,
-                changed.view(np.uint64),
-            ),
-            np.zeros(chunk, np.int64),
-            np.zeros(chunk, np.int64),
-        ),
+        np.zeros((3, chunk + 1), np.int64),
     )
-    return words, of_weights, of_activations, pes
 
 
 @kernel
@@ -270,7 +260,7 @@ def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, we
     ----------
     sets : (first, one after the last, first that is counted); those before leave registers and wires behind
     parts : int, of each reduction: chunk j of a set is that of part j mod parts
-    numbers : (zero point of activations, sign bit of weights, of activations, accumulator's mask): int64 [4]
+    numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
     activations : int8 or uint8 [N*H*W, groups * C]
 
@@ -282,7 +272,9 @@ def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, we
     unheeded = np.zeros(SUMS, np.int64)
     rows, columns, chunk = p[at.ROWS], p[at.COLUMNS], p[at.CHUNK]
     group_channels = activations.shape[1] // geometry[GROUPS]
-    words, w_bus, a_bus, pes = new_state(p, max(rows // group_filters, 1), parts)
+    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = new_state(
+        p, max(rows // group_filters, 1), parts
+    )
     pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], columns), np.int64)
     positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
     blocks = (positions + columns - 1) // columns
@@ -300,17 +292,26 @@ def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, we
             elements = min(chunk, box[5] - start)
             totals[DENSE_MACS] += elements * used_rows * used_columns
             send_rows(
-                k, used_rows, tap, start, elements, w_domains, p, weights, weight_zeros, words[0], words[1],
+                k, used_rows, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
                 (w_bus[0][part], w_bus[1][part]), totals,
             )  # fmt: skip
             send_columns(
                 pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
-                numbers[0], p, activations, words[2], words[3], (a_bus[0][part], a_bus[1][part]), totals,
+                numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
             )  # fmt: skip
             work_step(
-                k, elements, used, p, numbers, weight_zeros, words, pes[0][part], pes[1][part], pes[2], totals
+                elements,
+                used,
+                p,
+                numbers[1],
+                of_rows,
+                of_columns,
+                registers[part],
+                sums[part],
+                scratch,
+                totals,
             )
-        totals[ACCUMULATOR] += clear(used_rows, used_columns, pes[1])
+        totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)
     if p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
         found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
         found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]

@@ -32,13 +32,13 @@ def differing(new, old):
 
 
 @kernel
-def multiply(elements, w, w_nonzero, a, a_nonzero, zeros, p, registers, sums_of_lanes, totals):
+def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     """The slot pairs of one PE in one step.
 
     Parameters
     ----------
-    w, a : int64 [>= elements], words; w_nonzero, a_nonzero : uint8
-    zeros : (weight's zero point, activation's, sign bits (0 or 1 << (bits - 1)) of both, accumulator's mask)
+    w, a : (words int64 [>= elements], the same less their zero point, uint8: which are not zero)
+    accumulator : int, mask of its bits
     registers : int64 [lanes, 4]
     sums_of_lanes : int64 [lanes], accumulators (of the PE: the first)
     totals : int64 [SUMS]
@@ -46,7 +46,8 @@ def multiply(elements, w, w_nonzero, a, a_nonzero, zeros, p, registers, sums_of_
     lanes, fixed, alone = p[at.LANES], p[at.FIXED], p[at.SET_SYNC]
     gates_w, gates_a = p[at.POLICY_W] == GATE, p[at.POLICY_A] == GATE
     skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
-    weight_zero, activation_zero, sign_w, sign_a, accumulator = zeros
+    w, w_values, w_nonzero = w
+    a, a_values, a_nonzero = a
     can_gate = gates_w or gates_a
     lane = 0
     cycle_sum = np.int64(0)
@@ -67,7 +68,7 @@ def multiply(elements, w, w_nonzero, a, a_nonzero, zeros, p, registers, sums_of_
             totals[ACTIVATION_REGISTER] += differing(a[e], registers[lane, _A])
             registers[lane, _W] = w[e]
             registers[lane, _A] = a[e]
-            product = ((w[e] ^ sign_w) - sign_w - weight_zero) * ((a[e] ^ sign_a) - sign_a - activation_zero)
+            product = w_values[e] * a_values[e]
             if alone:
                 totals[ACCUMULATOR] += add(sums_of_lanes, lane, product, accumulator)
             elif not fixed:
@@ -86,66 +87,44 @@ def multiply(elements, w, w_nonzero, a, a_nonzero, zeros, p, registers, sums_of_
 
 
 @kernel
-def run_toggles(words, lanes, slots, changed, changed_by_four):
-    """Toggles of words that follow one another at a distance of `lanes`; the first `lanes` stand before.
-
-    Parameters
-    ----------
-    words : uint16 [>= slots]
-    changed : uint16 [>= slots], scratch, whole words of 64 bits; changed_by_four : the same as uint64
-    """
-    many = slots - lanes
-    for slot in range(many):
-        changed[slot] = words[slot + lanes] ^ words[slot]
-    whole = (many + 3) // 4
-    for slot in range(many, 4 * whole):
-        changed[slot] = 0
-    toggles = np.int64(0)
-    for four in range(whole):
-        toggles += popcount(changed_by_four[four])
-    return toggles
+def kept(elements, w_nonzero, a_nonzero, skips_w, skips_a, slots):
+    """Offsets of the slot pairs of a chunk, ascending, into `slots`; returns their number."""
+    count = 0
+    for e in range(elements):
+        slots[count] = e
+        count += np.int64((w_nonzero[e] or not skips_w) and (a_nonzero[e] or not skips_a))
+    return count
 
 
 @kernel
-def multiply_pooled(elements, w, w_nonzero, a, a_nonzero, zeros, p, registers, sums, scratch, totals):
-    """As `multiply` where lanes are pooled and nothing gates: slot i meets the word of slot i - lanes.
+def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, registers, sums, totals):
+    """As `multiply` where lanes are pooled and nothing gates.
 
     Parameters
     ----------
-    scratch : (words of weights, of activations: uint16 [lanes + chunk + 1], what registers hold first;
-        products int64 [lanes + chunk + 1]; changed bits: uint16, and the same as uint64)
+    slots : int64 [>= count], offsets of the slot pairs
+    w, a : int64, words; w_values, a_values : int64, less their zero points
     """
-    lanes = p[at.LANES]
-    w_slots, a_slots, products, changed, changed_by_four = scratch
-    skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
-    weight_zero, activation_zero, sign_w, sign_a, accumulator = zeros
-    for lane in range(lanes):
-        w_slots[lane] = registers[lane, _W]
-        a_slots[lane] = registers[lane, _A]
-    slots = lanes
-    for e in range(elements):
-        w_slots[slots] = w[e]
-        a_slots[slots] = a[e]
-        products[slots] = ((w[e] ^ sign_w) - sign_w - weight_zero) * (
-            (a[e] ^ sign_a) - sign_a - activation_zero
-        )
-        slots += np.int64((w_nonzero[e] or not skips_w) and (a_nonzero[e] or not skips_a))
-    totals[WEIGHT_REGISTER] += run_toggles(w_slots, lanes, slots, changed, changed_by_four)
-    totals[ACTIVATION_REGISTER] += run_toggles(a_slots, lanes, slots, changed, changed_by_four)
-    for slot in range(max(lanes, slots - lanes), slots):
-        registers[slot % lanes, _W] = w_slots[slot]
-        registers[slot % lanes, _A] = a_slots[slot]
+    of_w = np.int64(0)
+    of_a = np.int64(0)
+    of_sums = np.int64(0)
     held = sums[0]
-    toggles = np.int64(0)
-    for first in range(lanes, slots, lanes):
+    for first in range(0, count, lanes):
         new = held
-        for slot in range(first, min(first + lanes, slots)):
-            new += products[slot]
+        for lane in range(min(lanes, count - first)):
+            e = slots[first + lane]
+            of_w += differing(w[e], registers[lane, _W])
+            of_a += differing(a[e], registers[lane, _A])
+            registers[lane, _W] = w[e]
+            registers[lane, _A] = a[e]
+            new += w_values[e] * a_values[e]
         new &= accumulator
-        toggles += differing(new, held)
+        of_sums += differing(new, held)
         held = new
     sums[0] = held
-    totals[ACCUMULATOR] += toggles
+    totals[WEIGHT_REGISTER] += of_w
+    totals[ACTIVATION_REGISTER] += of_a
+    totals[ACCUMULATOR] += of_sums
 
 
 @kernel
@@ -158,12 +137,13 @@ def add(sums, place, value, accumulator_mask):
 
 
 @kernel
-def add_fixed_lanes(elements, w, w_nonzero, a, a_nonzero, zeros, p, by_cycle, done, sums, totals):
+def add_fixed_lanes(elements, w, a, accumulator, p, by_cycle, done, sums, totals):
     """Accumulator of a PE whose fixed lanes start each step together: the i-th slots of all lanes at once."""
     lanes = p[at.LANES]
-    weight_zero, activation_zero, sign_w, sign_a, accumulator = zeros
-    by_cycle[:] = 0
-    done[:] = 0
+    _, w_values, w_nonzero = w
+    _, a_values, a_nonzero = a
+    by_cycle[:elements] = 0
+    done[:elements] = 0
     for lane in range(lanes):
         cycle = 0
         for e in range(lane, elements, lanes):
@@ -171,9 +151,7 @@ def add_fixed_lanes(elements, w, w_nonzero, a, a_nonzero, zeros, p, by_cycle, do
             if (p[at.POLICY_W] == SKIP and w_zero) or (p[at.POLICY_A] == SKIP and a_zero):
                 continue
             if not ((p[at.POLICY_W] == GATE and w_zero) or (p[at.POLICY_A] == GATE and a_zero)):
-                by_cycle[cycle] += ((w[e] ^ sign_w) - sign_w - weight_zero) * (
-                    (a[e] ^ sign_a) - sign_a - activation_zero
-                )
+                by_cycle[cycle] += w_values[e] * a_values[e]
                 done[cycle] += 1
             cycle += 1
     for cycle in range(elements):

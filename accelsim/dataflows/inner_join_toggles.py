@@ -102,15 +102,8 @@ class _Walk:
         self.weights = np.ascontiguousarray(trace.weights).reshape(k, r * s, c)
         self.weight_zeros = np.ascontiguousarray(np.broadcast_to(trace.weight_zero_points, k), np.int32)
         self.activations = np.ascontiguousarray(trace.activations).reshape(-1, layer.activation_shape[3])
-        self.numbers = np.array(
-            [
-                trace.activation_zero_point,
-                _sign(trace.weights.dtype, array.weight_bits),
-                _sign(trace.activations.dtype, array.activation_bits),
-                (1 << min(array.accumulator_bits, 63)) - 1,
-            ],
-            np.int64,
-        )
+        accumulator = (1 << min(array.accumulator_bits, 63)) - 1
+        self.numbers = np.array([trace.activation_zero_point, accumulator], np.int64)
 
     def number_of_sets(self, box: Ints) -> int:
         """Output sets of a tile."""
@@ -132,8 +125,3 @@ class _Walk:
             self.activations,
         )
         return found
-
-
-def _sign(dtype: npt.DTypeLike, bits: int) -> int:
-    """The sign bit of a word of `bits`, 0 of unsigned values."""
-    return 1 << (bits - 1) if np.issubdtype(dtype, np.signedinteger) else 0
