@@ -19,7 +19,7 @@ from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
 SAMPLED_FRACTION = 0.02
-LEAST_SETS = 16
+LEAST_SETS = 64
 
 
 @dataclass(frozen=True, slots=True)
