@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
 
+from accelsim.dataflows import inner_join_toggles
 from accelsim.dataflows.inner_join_toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
@@ -112,15 +113,16 @@ def drawn_layer(seed, filters=64, channels=64, size=24):
 
 
 @pytest.mark.parametrize("policy", ["compute", "gate", "skip"])
-def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy):
-    trace, seeds = drawn_layer(1), 25
+def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy, monkeypatch):
+    monkeypatch.setattr(inner_join_toggles, "LEAST_SETS", 24)
+    trace, seeds = drawn_layer(1, 32, 32, 20), 25
     boxes = tile_boxes(whole(trace.layer), trace.layer)
-    chip = one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=64)
+    chip = one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)
     exact = layer_toggles(trace, boxes, chip, exact=True)
     assert exact.sampled_fraction == 1
     assert set(exact.standard_errors.values()) == {0.0}
     samples = [layer_toggles(trace, boxes, chip, seed=seed) for seed in range(seeds)]
-    assert all(0.02 <= sample.sampled_fraction < 0.15 for sample in samples)
+    assert all(0.02 <= sample.sampled_fraction < 0.25 for sample in samples)
     for name in (name for name in TOGGLES if exact.counts[name]):
         errors = np.array([sample.counts[name] / exact.counts[name] - 1 for sample in samples])
         told = np.array([sample.standard_errors[name] for sample in samples])
@@ -130,7 +132,7 @@ def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy):
 
 def test_hold_never_toggles_more_registers_than_loading_would_lose():
     """Hold saves: with half of the activations zero, gated registers toggle less than free ones."""
-    trace = drawn_layer(2)
+    trace = drawn_layer(2, 32, 32, 10)
     boxes = tile_boxes(whole(trace.layer), trace.layer)
     found = layer_toggles(trace, boxes, one_pe("gate", "gate", 2, rows=8, columns=8), exact=True).counts
     for operand in ("weight", "activation"):
