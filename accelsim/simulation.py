@@ -189,7 +189,7 @@ def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> 
     sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
     chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
     boxes, traffic = checked(chosen, layer, chip, sizes)
-    counters = dataflow.tile_counters(prepared, boxes, chip)
+    counters = dataflow.tile_counters(prepared, boxes, chip, spatial=chosen.spatial)
     work = _work_table(boxes, counters, traffic)
     timeline = run_layer(work, chip)
     checked_outputs = check_outputs(

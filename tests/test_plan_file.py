@@ -5,14 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import PlanError
-from accelsim.plan import LOOPS, Plan
+from accelsim.plan import LOOPS, Plan, Unrolling
 from accelsim.plan_file import plans_csv, read_plans
 from accelsim.zoo import workloads_folder
 
 pytestmark = pytest.mark.small
 
-HEAD = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\n"
+HEAD = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\n"
 SIZE = st.integers(1, 2**30)
+FACTOR = st.integers(1, 2**24)
 NAMES = st.text("abc1./_ ,\"'", min_size=1, max_size=6).filter(lambda name: name == name.strip())
 
 
@@ -28,6 +29,7 @@ NAMES = st.text("abc1./_ ,\"'", min_size=1, max_size=6).filter(lambda name: name
             tile_q=SIZE,
             order=st.permutations(LOOPS).map("".join),
             resident=st.frozensets(st.sampled_from(["weights", "activations", "outputs"])),
+            spatial=st.none() | st.builds(Unrolling, FACTOR, FACTOR, FACTOR),
         ),
         max_size=4,
     )
@@ -43,11 +45,15 @@ def test_written_plans_are_read_back(
 WRONG = {
     "": ":1: the columns must be layer,order,",
     "layer,order\n": ":1: the columns must be layer,order,",
-    HEAD + "a,NKCPQ,1,1,1,1\n": ":2: 6 cells, not 8",
-    HEAD + "a,NKCPQ,1,1,1,1,1,\n\na,NKCPQ,1,1,1,1,1,\n": ":4: two plans of layer 'a'",
-    HEAD + "a,NKCPQ,1,0,1,1,1,\n": ":2: tile_k must be a whole number of at least 1, not '0'",
-    HEAD + "a,NKCPQ,1,1,1,1,-2,\n": ":2: tile_q must be a whole number of at least 1, not '-2'",
-    HEAD + "a,NKCPQ,1,1,1,1,1,bias\n": ":2: resident must be some of weights+activations+outputs, not 'bias'",
+    HEAD + "a,NKCPQ,1,1,1,1\n": ":2: 6 cells, not 9",
+    HEAD + "a,NKCPQ,1,1,1,1,1,,\n\na,NKCPQ,1,1,1,1,1,,\n": ":4: two plans of layer 'a'",
+    HEAD + "a,NKCPQ,1,0,1,1,1,,\n": ":2: tile_k must be a whole number of at least 1, not '0'",
+    HEAD + "a,NKCPQ,1,1,1,1,-2,,\n": ":2: tile_q must be a whole number of at least 1, not '-2'",
+    HEAD
+    + "a,NKCPQ,1,1,1,1,1,bias,\n": ":2: resident must be some of weights+activations+outputs, not 'bias'",
+    HEAD
+    + "a,NKCPQ,1,1,1,1,1,,K4+NPQ0+CRS1\n": ":2: spatial must be K<filters>+NPQ<positions>+CRS<parts>, each",
+    HEAD + "a,NKCPQ,1,1,1,1,1,,K4\n": ":2: spatial must be K<filters>+NPQ<positions>+CRS<parts>, each",
     HEAD + 'a,"NKCPQ\n': ": cannot be read",
 }
 

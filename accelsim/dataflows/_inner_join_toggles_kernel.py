@@ -253,13 +253,12 @@ def new_state(p, places, parts):
 
 
 @kernel
-def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, weight_zeros, activations):
+def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_zeros, activations):
     """Sums of sets of a tile, registers and wires starting at 0.
 
     Parameters
     ----------
     sets : (first, one after the last, first that is counted); those before leave registers and wires behind
-    parts : int, of each reduction: chunk j of a set is that of part j mod parts
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
     activations : int8 or uint8 [N*H*W, groups * C]
@@ -273,7 +272,7 @@ def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, we
     rows, columns, chunk = p[at.ROWS], p[at.COLUMNS], p[at.CHUNK]
     group_channels = activations.shape[1] // geometry[GROUPS]
     of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = new_state(
-        p, max(rows // group_filters, 1), parts
+        p, max(rows // group_filters, 1), p[at.PARTS]
     )
     pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], columns), np.int64)
     positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
@@ -287,7 +286,7 @@ def walk_sets(box, sets, geometry, group_filters, p, parts, numbers, weights, we
         fill_pixels(geometry, box, block * columns, used_columns, pixels)
         w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
         for index in range(pixels.shape[0] * chunks):
-            tap, part = index // chunks, index % parts
+            tap, part = index // chunks, index % p[at.PARTS]
             start = box[4] + index % chunks * chunk
             elements = min(chunk, box[5] - start)
             totals[DENSE_MACS] += elements * used_rows * used_columns

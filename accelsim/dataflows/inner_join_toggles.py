@@ -14,6 +14,7 @@ from accelsim.dataflows._inner_join_toggles_pe import DENSE_MACS
 from accelsim.dataflows.inner_join import parameters
 from accelsim.hardware import Accelerator
 from accelsim.kernels.windows import geometry_vector
+from accelsim.plan import Unrolling
 from accelsim.tables import TOGGLES
 from accelsim.trace import LayerTrace
 
@@ -37,23 +38,32 @@ class ToggleCounts:
     sampled_fraction: float
 
 
-def tile_toggles(trace: LayerTrace, box: Ints, chip: Accelerator) -> dict[str, int]:
+def tile_toggles(
+    trace: LayerTrace, box: Ints, chip: Accelerator, spatial: Unrolling | None = None
+) -> dict[str, int]:
     """Every toggle of one tile, by the names of tables.TOGGLES; box as tables.BOX."""
-    sums = _Walk(trace, chip).sets(box, 0, None).sum(axis=0)
+    sums = _Walk(trace, chip, spatial).sets(box, 0, None).sum(axis=0)
     return dict(zip(TOGGLES, sums[: len(TOGGLES)].tolist(), strict=True))
 
 
 def layer_toggles(
-    trace: LayerTrace, boxes: Ints, chip: Accelerator, *, exact: bool = False, seed: int = 0
+    trace: LayerTrace,
+    boxes: Ints,
+    chip: Accelerator,
+    spatial: Unrolling | None = None,
+    *,
+    exact: bool = False,
+    seed: int = 0,
 ) -> ToggleCounts:
     """Toggles of all tiles of a layer.
 
     Parameters
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX
+    spatial : what the PEs hold at once; None: a filter a row, a position a column
     exact : count every set; else a seeded sample of whole output sets
     """
-    walk = _Walk(trace, chip)
+    walk = _Walk(trace, chip, spatial)
     ends = np.cumsum([walk.number_of_sets(box) for box in boxes])
     every = int(ends[-1])
     wanted = every if exact else _sample_size(every)
@@ -95,10 +105,11 @@ def _estimate(sums: Ints, every: int, dense_macs: int) -> ToggleCounts:
 class _Walk:
     """A layer's tensors as the kernel takes them."""
 
-    def __init__(self, trace: LayerTrace, chip: Accelerator) -> None:
+    def __init__(self, trace: LayerTrace, chip: Accelerator, spatial: Unrolling | None) -> None:
         layer, array = trace.layer, chip.pe_array
+        held = spatial or Unrolling(array.rows, array.columns)
         k, r, s, c = layer.weight_shape
-        self.layer, self.parameters = layer, parameters(chip)
+        self.layer, self.parameters = layer, parameters(chip, held)
         self.weights = np.ascontiguousarray(trace.weights).reshape(k, r * s, c)
         self.weight_zeros = np.ascontiguousarray(np.broadcast_to(trace.weight_zero_points, k), np.int32)
         self.activations = np.ascontiguousarray(trace.activations).reshape(-1, layer.activation_shape[3])
@@ -118,7 +129,6 @@ class _Walk:
             geometry_vector(self.layer),
             self.layer.group_filters,
             self.parameters,
-            1,
             self.numbers,
             self.weights,
             self.weight_zeros,

@@ -78,6 +78,20 @@ class InnerJoinArray(PeArray):
         description="the PEs that receive a step in one cycle"
     )
     array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
+    unrolling: Literal["fixed", "flexible"] = Field(
+        default="fixed",
+        description="fixed: rows hold filters, columns positions; flexible: a plan splits the PEs over "
+        "filters, positions and parts of the reduction",
+    )
+
+    @model_validator(mode="after")
+    def _one_stream_reaches_every_pe(self) -> "InnerJoinArray":
+        if self.unrolling == "flexible" and self.broadcast_domain != "array":
+            raise ValueError(
+                f"unrolling 'flexible' needs broadcast_domain 'array', not {self.broadcast_domain!r}: only a "
+                "stream that reaches every PE can give any PE any chunk"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lanes_fit(self) -> "InnerJoinArray":

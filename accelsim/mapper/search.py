@@ -5,7 +5,7 @@ are the permutations of the loops that have more than one tile. Fetches and drai
 the encoded tensors; compute cycles are those of sampled sets of this layer, scaled to the tile.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations, product
 from math import lcm, prod
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Prepared
+from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _price_kernel
@@ -27,7 +28,7 @@ from accelsim.mapper.traffic import (
     size_arrays,
 )
 from accelsim.network import Layer
-from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes
+from accelsim.plan import LOOPS, Plan, Unrolling, check, loop_extents, tile_boxes
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
@@ -49,16 +50,45 @@ class Price:
 def best_plan(prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Price:
     """The fastest plan of the grid; of those as fast, the one with the fewest DRAM bytes.
 
+    Where the array has a choice of unrollings, the grid is priced with its own first, and again with the one
+    whose compute is estimated least on the tiles of the best plan: the faster of both is taken.
+
     Raises
     ------
     PlanError
         If no tiling fits; the message says how many bytes the one that needs least lacks.
     """
-    layer = prepared.layer
+    layer, dataflow = prepared.layer, DATAFLOWS[chip.dataflow]
     plans = candidates(layer, chip)
     if not plans:
         raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles that {chip.name} can map")
-    prices = price_plans(plans, sizes, chip, layer, DATAFLOWS[chip.dataflow].step_cycles(prepared, chip))
+    own, *others = dataflow.unrollings(layer, chip)
+    rate = dataflow.step_cycles(prepared, chip, own)
+    found = _best_of(plans, sizes, chip, layer, rate, own)
+    spatial, faster = own, rate
+    boxes, vector = tile_boxes(found.plan, layer), layer_vector(layer, chip)
+    compute = estimated_cycles(boxes, vector, dataflow.estimate_vector(chip, own), rate).sum()
+    for choice in others:
+        rate = dataflow.step_cycles(prepared, chip, choice)
+        cycles = estimated_cycles(boxes, vector, dataflow.estimate_vector(chip, choice), rate).sum()
+        if cycles < compute:
+            spatial, faster, compute = choice, rate, cycles
+    if spatial == own:
+        return found
+    other = _best_of(plans, sizes, chip, layer, faster, spatial)
+    return min(found, other, key=lambda price: (price.cycles, price.dram_bytes))
+
+
+def _best_of(
+    plans: list[Plan],
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    layer: Layer,
+    rate: float,
+    spatial: Unrolling | None,
+) -> Price:
+    """The best of some plans with one unrolling, as `best_plan`."""
+    prices = price_plans(plans, sizes, chip, layer, rate, spatial)
     fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
     if not fitting.size:
         least = int(np.argmin(prices[:, _price_kernel.LIVE_BYTES]))
@@ -66,10 +96,18 @@ def best_plan(prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Pri
     cycles, moved, tiles, _ = prices[fitting].T
     as_fast = np.flatnonzero(cycles <= cycles.min() * (1 + SAME_CYCLES_FRACTION))
     best = as_fast[np.lexsort((tiles[as_fast], cycles[as_fast], moved[as_fast]))[0]]
-    return Price(int(cycles[best]), int(moved[best]), int(tiles[best]), plans[fitting[best]])
+    plan = replace(plans[fitting[best]], spatial=spatial)
+    return Price(int(cycles[best]), int(moved[best]), int(tiles[best]), plan)
 
 
-def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer: Layer, rate: float) -> Ints:
+def price_plans(
+    plans: list[Plan],
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    layer: Layer,
+    rate: float,
+    spatial: Unrolling | None = None,
+) -> Ints:
     """Prices of plans without resident operands: int64 [plans, 4], columns _price_kernel.
 
     Plans that cannot be among the fastest, by SAME_CYCLES_FRACTION, are not priced.
@@ -77,6 +115,7 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
     Parameters
     ----------
     rate : float, mean cycles of a step, as `step_cycles` of the dataflow
+    spatial : that of all plans
     """
     dram_rate = chip.dram_bytes_per_cycle
     rows = [
@@ -96,7 +135,7 @@ def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer
         layer_vector(layer, chip),
         chip_vector(layer, chip),
         np.array(machine, np.int64),
-        DATAFLOWS[chip.dataflow].estimate_vector(chip),
+        DATAFLOWS[chip.dataflow].estimate_vector(chip, spatial),
         rate,
         1 + SAME_CYCLES_FRACTION,
         size_arrays(sizes),
@@ -167,6 +206,10 @@ def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:
     """Boxes and traffic of a plan that a user fixed; raises PlanError if it cannot cut or does not fit."""
     check(plan, layer, chip.pe_array.chunk_elements)
+    if plan.spatial is not None and chip.dataflow != "inner_join":
+        raise PlanError(
+            f"{layer.name}: {chip.name}: {chip.dataflow} has one mapping of its own: no {plan.spatial}"
+        )
     if reason := DATAFLOWS[chip.dataflow].plan_refusal(plan, layer, chip):
         raise PlanError(f"{layer.name}: {chip.name}: {reason}")
     boxes = tile_boxes(plan, layer)

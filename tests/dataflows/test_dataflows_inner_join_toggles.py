@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from accelsim.reference.inner_join_toggles import tile_toggles as stepped
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
 
@@ -9,7 +10,6 @@ from accelsim.dataflows import inner_join_toggles
 from accelsim.dataflows.inner_join_toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
-from accelsim.reference.inner_join_toggles import tile_toggles as stepped
 from accelsim.tables import TOGGLES
 from accelsim.trace import from_arrays
 
@@ -30,7 +30,8 @@ def one_pe(weight, activation, lanes=1, **more):
 def four_channels(weight, activation, lanes=1, **more):
     """One output of four channels: weights 1, 0, 3, 2; activations 4, 5, 0, 7."""
     trace = from_arrays(
-        np.array([1, 0, 3, 2], np.int8).reshape(1, 1, 1, 4), np.array([4, 5, 0, 7], np.int8).reshape(1, 1, 1, 4)
+        np.array([1, 0, 3, 2], np.int8).reshape(1, 1, 1, 4),
+        np.array([4, 5, 0, 7], np.int8).reshape(1, 1, 1, 4),
     )
     box = tile_boxes(whole(trace.layer), trace.layer)[0]
     return tile_toggles(trace, box, one_pe(weight, activation, lanes, **more))

@@ -22,6 +22,7 @@ CHANGES = {
     "pe_array.chunk_elements": "128",
     "pe_array.lane_assignment": "fixed",
     "pe_array.broadcast_domain": "row",
+    "pe_array.unrolling": "flexible",
     "pe_array.weight_bits": "16",
     "pe_array.activation_bits": "16",
     "pe_array.accumulator_bits": "24",

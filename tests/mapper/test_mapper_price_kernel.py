@@ -17,7 +17,7 @@ from accelsim.mapper import _price_kernel, search
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.traffic import extents_vector, plan_traffic
 from accelsim.network import Layer
-from accelsim.plan import LOOPS, Plan, tile_boxes
+from accelsim.plan import LOOPS, Plan, tile_boxes, tile_of
 from accelsim.tables import TRAFFIC, WORK
 from accelsim.trace import from_arrays
 
@@ -81,7 +81,12 @@ def slow_prices(trace, hardware, rate):
         for i, name in enumerate(TRAFFIC):
             work[name] = traffic[:, i]
         steps = [steps_of(box, layer, array) for box in boxes.tolist()]
-        work["compute_cycles"] = [ceil(s * rate * domains) + array.pipeline_cycles for s in steps]
+        at_once = domains * hardware.postprocessor.drain_elements_per_cycle
+        drains = [tile_of(box).outputs / at_once for box in boxes]
+        work["compute_cycles"] = [
+            ceil(max(s * rate * domains, d)) + array.pipeline_cycles
+            for s, d in zip(steps, drains, strict=True)
+        ]
         timeline = replay_layer(work, hardware)
         cycles = int(max(timeline["compute_end_cycle"].max(), timeline["drain_end_cycle"].max()))
         moved = int(fetch_bytes(work).sum() + drain_bytes(work).sum())
