@@ -130,14 +130,14 @@ def tile_counters(
             f"{layer.name}: a tile of channels {row[4]}..{row[5]} cuts a chunk of {array.chunk_elements}"
         )
     held = spatial or Unrolling(array.rows, array.columns)
-    geometry, parameters = geometry_vector(layer), _parameters(chip, held)
+    geometry, of_chip = geometry_vector(layer), parameters(chip, held)
 
     def one(box: Ints) -> Ints:
         sums: Ints = count_tile(
             box,
             geometry,
             layer.group_filters,
-            parameters,
+            of_chip,
             prepared.weight_masks,
             prepared.weight_counts,
             prepared.activation_masks,
@@ -153,7 +153,8 @@ def tile_counters(
     return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array, held.parts)
 
 
-def _parameters(chip: Accelerator, held: Unrolling) -> Ints:
+def parameters(chip: Accelerator, held: Unrolling) -> Ints:
+    """What the kernels need of a chip, in the order of _inner_join_vectors."""
     a = of_kind(chip.pe_array, InnerJoinArray)
     return np.array(
         [
