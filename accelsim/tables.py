@@ -57,7 +57,7 @@ COUNTERS = (
     *(f"{cause}_lane_cycles" for cause in TILE_CAUSES),
 )
 
-# Bits that change in registers, accumulators and on buses (docs/toggles.md); kernel and reference agree.
+# Bits that change in registers, accumulators and on buses (docs/dataflows/inner_join_toggles.md).
 TOGGLES = (
     "weight_register_toggles",
     "activation_register_toggles",

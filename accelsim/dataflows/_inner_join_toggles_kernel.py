@@ -1,4 +1,4 @@
-"""Toggles of `inner_join`, set by set: registers, accumulators, buses (docs/toggles.md).
+"""Toggles of `inner_join`, set by set: registers, accumulators, buses (docs/dataflows/inner_join_toggles.md).
 
 ::
 

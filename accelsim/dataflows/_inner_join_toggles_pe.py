@@ -1,4 +1,4 @@
-"""Toggles inside a PE of `inner_join`: operand registers and accumulators in one step (docs/toggles.md)."""
+"""Toggles inside a PE: operand registers and accumulators in one step (inner_join_toggles.md)."""
 
 import numpy as np
 

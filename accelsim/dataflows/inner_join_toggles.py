@@ -1,4 +1,6 @@
-"""Toggles of `inner_join` from the real operand streams, all sets or a sample (docs/toggles.md).
+"""Toggles of `inner_join` from real operand streams, all sets or a sample.
+
+Defined in docs/dataflows/inner_join_toggles.md.
 
 A tile's counts do not depend on time, so this stands beside the cycle kernel, not in it: counting reads
 every pair's values, where cycles need masks alone.

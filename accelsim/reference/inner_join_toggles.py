@@ -1,6 +1,6 @@
 """Reference of the toggles of `inner_join`: every register, accumulator and wire, word by word.
 
-Written from docs/toggles.md, sections 1 to 3.
+Written from docs/dataflows/inner_join_toggles.md, sections 1 to 3.
 
 ::
 

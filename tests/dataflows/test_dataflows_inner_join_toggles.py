@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from accelsim.reference.inner_join_toggles import tile_toggles as stepped
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
 
@@ -10,6 +9,7 @@ from accelsim.dataflows import inner_join_toggles
 from accelsim.dataflows.inner_join_toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
+from accelsim.reference.inner_join_toggles import tile_toggles as stepped
 from accelsim.tables import TOGGLES
 from accelsim.trace import from_arrays
 
@@ -100,8 +100,8 @@ def test_packed_values_take_the_first_positions_of_a_bus():
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_kernel_equals_reference_on_every_toggle(case):
-    chip, trace, tile = case
-    assert tile_toggles(trace, box_array(tile), chip) == stepped(trace, tile, chip)
+    chip, trace, tile, spatial = case
+    assert tile_toggles(trace, box_array(tile), chip, spatial) == stepped(trace, tile, chip, spatial)
 
 
 def drawn_layer(seed, filters=64, channels=64, size=24):

@@ -1,4 +1,4 @@
-"""Toggles of buses: their domains, groups and parts, worked by hand from docs/toggles.md.
+"""Toggles of buses: their domains, groups and parts, worked by hand from docs/dataflows/inner_join_toggles.md.
 
 In the drawings `0>1>7 1+2` is a word that begins at 0, takes 1 and then 7, and how many bits each change toggles.
 """
