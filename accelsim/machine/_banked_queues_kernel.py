@@ -1,0 +1,190 @@
+"""A controller with a queue before each bank: banks take turns, row hits go first up to a cap.
+
+::
+
+    while requests or entries:                       one pass an event, never a pass a clock
+        take requests while queue and window have room (up to OFFERS a clock)
+        refresh > banks in turn: PRE or ACT for the head of its queue, else the first row hit that is ready
+        move one waiting request to the queue of its bank: reads, or a batch of writes when their queue is
+        full or no read waits
+
+The rules are those of DRAMsim3's command queues (docs/dram.md).
+"""
+
+from accelsim.jit import kernel
+from accelsim.machine import _banked_kernel as K
+from accelsim.machine import _banked_state as S
+
+FAR = S.FAR
+_BANK = 2  # the list that is the bank's own queue
+_CAS, _OTHER, _HEAD = 1, 2, 0  # order of the commands of one bank
+
+
+@kernel
+def set_slots(m, b):
+    """The three commands that a bank could issue: first read hit, first write hit, PRE or ACT of its head."""
+    bank = S.BANK + b * S.BANK_STRIDE
+    group = b // m[S.BANKS_PER_GROUP]
+    slot, row = 3 * b, m[bank + S.ROW]
+    m[S.SLOT_AT + slot], m[S.SLOT_AT + slot + 1], m[S.SLOT_AT + slot + 2] = FAR, FAR, FAR
+    head = m[bank + S.LIST + _BANK * S.LIST_STRIDE + S.HEAD]
+    if head < 0:
+        return
+    if row < 0:
+        K.set_slot(m, slot + 2, m[bank + S.ACT_AT], S.ACT + group, _HEAD, head)
+        return
+    found, e = 0, head
+    while e >= 0 and found != 3:
+        if m[e + S.E_ROW] == row:
+            write = m[e + S.E_WRITE]
+            if (found >> write) & 1 == 0:
+                order = _CAS if found == 0 else _OTHER
+                K.set_slot(m, slot + write, m[bank + S.READ_AT + write], write * S.WRITE + group, order, e)
+                found |= 1 << write
+        e = m[e + S.NEXT]
+    if m[head + S.E_ROW] != row and (found == 0 or m[bank + S.HITS] >= m[S.HIT_CAP]):
+        K.set_slot(m, slot + 2, m[bank + S.PRE_AT], S.PRE + group, _HEAD, head)
+
+
+@kernel
+def best(m):
+    """Earliest command after now: (clock, slot); of one clock, the next bank in turn."""
+    earliest, banks, last = m[S.NOW] + 1, m[S.BANKS], m[S.LAST_BANK]
+    first, end = m[S.REFRESH_RANK] * (banks // m[S.RANKS]), 0
+    if m[S.REFRESHING]:
+        end = first + banks // m[S.RANKS]
+    chosen, who = FAR, -1
+    for b in range(banks):
+        if first <= b < end:
+            continue
+        turn = 4 * ((b - last - 1) & (banks - 1))
+        for slot in range(3 * b, 3 * b + 3):
+            at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_SHARED + slot]]), earliest)
+            key = (min(at - earliest, 1 << 22) << 40) + turn + m[S.SLOT_ORDER + slot]
+            if key < chosen and at < FAR:
+                chosen, who = key, slot
+    return (earliest + (chosen >> 40) if who >= 0 else FAR), who
+
+
+@kernel
+def movable(m, drain):
+    """Bank whose oldest waiting request is the oldest that finds room in its bank's queue; -1 if none does."""
+    if m[S.DRAINING] == 0:
+        reads, writes = m[S.QUEUED], m[S.QUEUED + 1]
+        idle = 1 if drain else m[S.IDLE]
+        if writes >= m[S.WRITE_ENTRIES] or (reads == 0 and writes >= idle):
+            m[S.DRAINING] = writes
+    which = 1 if m[S.DRAINING] > 0 else 0
+    oldest, who = FAR, -1
+    if m[S.QUEUED + which] > 0:
+        for b in range(m[S.BANKS]):
+            at = S.BANK + b * S.BANK_STRIDE + S.LIST
+            e = m[at + which * S.LIST_STRIDE + S.HEAD]
+            if (
+                e >= 0
+                and m[at + _BANK * S.LIST_STRIDE + S.LENGTH] < m[S.BANK_ENTRIES]
+                and m[e + S.E_SEQ] < oldest
+            ):
+                oldest, who = m[e + S.E_SEQ], b
+    return who
+
+
+@kernel
+def move(m, b):
+    """Move a bank's oldest waiting request to its queue."""
+    which = 1 if m[S.DRAINING] > 0 else 0
+    at = S.BANK + b * S.BANK_STRIDE + S.LIST
+    e = m[at + which * S.LIST_STRIDE + S.HEAD]
+    K.unlink(m, b, which, e)
+    K.append(m, b, _BANK, e)
+    m[S.QUEUED + which] -= 1
+    if which:
+        m[S.DRAINING] -= 1
+    set_slots(m, b)
+
+
+@kernel
+def take(m, requests, i, clock, requested):
+    """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
+    while i < requests.size:
+        taken, again = K.offered(m, requests[i], clock)
+        if not taken:
+            return i, again
+        e = K.enter(m, requests[i])
+        K.append(m, m[e + S.E_BANK], m[e + S.E_WRITE], e)
+        if i < requested.size:
+            requested[i] = clock
+        i += 1
+    return i, FAR
+
+
+@kernel
+def issue(m, clock, slot, responded, base, log):
+    """Issue a slot's command."""
+    b, e = slot // 3, m[S.SLOT_ENTRY + slot]
+    bank = S.BANK + b * S.BANK_STRIDE
+    command = m[S.SLOT_SHARED + slot] - S.SHARED - b // m[S.BANKS_PER_GROUP]
+    m[S.LAST_BANK] = b
+    if log.size:
+        K.note(m, log, clock, command, b, m[e + S.E_ROW])
+    if command == S.PRE:
+        K.precharge(m, clock, b)
+    elif command == S.ACT:
+        K.activate(m, clock, b, m[e + S.E_ROW])
+    else:
+        if m[bank + S.HITS] > 0:
+            m[S.ROW_HITS] += 1
+        m[bank + S.HITS] += 1
+        K.column(m, clock, b, m[e + S.E_WRITE])
+        K.unlink(m, b, _BANK, e)
+        K.served(m, clock, e, responded, base)
+    set_slots(m, b)
+    if command <= S.WRITE and m[S.CLOSED_PAGE]:
+        slot = S.SLOT_AT + 3 * b
+        if m[slot] == FAR and m[slot + 1] == FAR:
+            K.close_after(m, b, log)
+            set_slots(m, b)
+
+
+@kernel
+def run(m, requests, start, drain, requested, responded, log):
+    """Offer requests from clock `start` on; as `_banked_central_kernel.run`."""
+    i, base = 0, m[S.SEQ]
+    again = max(start, m[S.NOW] + 1)
+    while i < requests.size or (drain and m[S.WAITING] > 0):
+        clock, slot = best(m)
+        who = -2
+        if m[S.REFRESHING]:
+            ready, who = K.refresh_step(m, False)
+            ready = max(ready, m[S.NOW] + 1)
+            if ready <= clock:
+                clock, slot = ready, -2
+        moved = movable(m, drain and i >= requests.size)
+        now = min(min(clock, again), m[S.NOW] + 1 if moved >= 0 else FAR)
+        if m[S.DUE] <= now:
+            m[S.NOW] = m[S.DUE] - 1
+            m[S.DUE] += m[S.REFI]
+            m[S.REFRESHING] += m[S.RANKS]
+            continue
+        if again == now:
+            i, again = take(m, requests, i, now, requested)
+            if i >= requests.size and not drain:
+                m[S.NOW] = now - 1  # the rest of this clock belongs to the next call
+                return
+        m[S.NOW] = now
+        if clock == now:
+            if slot == -2:
+                K.advance_refresh(m, clock, who, log)
+                for b in range(m[S.BANKS]):
+                    set_slots(m, b)
+            else:
+                issue(m, clock, slot, responded, base, log)
+        moved = movable(m, drain and i >= requests.size)
+        if moved >= 0:
+            move(m, moved)
+        if i < requests.size and again > now + 1:
+            again = now + 1
+            if m[S.QUEUED + (requests[i] & 1)] >= m[S.READ_ENTRIES + (requests[i] & 1)]:
+                again = FAR
+            elif m[S.OUTSTANDING] >= m[S.WINDOW] and not ((requests[i] & 1) and m[S.POSTED]):
+                again = max(now + 1, m[S.DONE + m[S.DONE_HEAD]]) if m[S.DONE_COUNT] > 0 else FAR
