@@ -10,15 +10,16 @@
 The rules are those of Ramulator 2.1's generic controller (docs/dram.md).
 """
 
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel, popcount
 from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
 FAR = S.FAR
 _QUEUED = 1 << 38  # order of a request that no row was opened for
+_HORIZON = (1 << 19) - 1  # no command waits longer; refused at the door otherwise
 
 
-@kernel
+@bare_kernel
 def find(m, b, which):
     """Oldest hit and oldest miss of a bank's list."""
     bank = S.BANK + b * S.BANK_STRIDE
@@ -31,40 +32,61 @@ def find(m, b, which):
                 hit = e
         elif miss < 0:
             miss = e
-        if row < 0:
-            break
         e = m[e + S.NEXT]
     m[at + S.HIT], m[at + S.MISS] = hit, miss
 
 
-@kernel
+@bare_kernel
+def forget(m, b):
+    """A closed bank has no hits: its oldest request of each list is a miss."""
+    at = S.BANK + b * S.BANK_STRIDE + S.LIST
+    m[at + S.HIT], m[at + S.MISS] = -1, m[at + S.HEAD]
+    at += S.LIST_STRIDE
+    m[at + S.HIT], m[at + S.MISS] = -1, m[at + S.HEAD]
+
+
+@bare_kernel
+def hold(m, b, place, kind, at, bound, order, entry):
+    """Put a command in a bank's slot; it may be the best of its kind."""
+    slot = S.SLOT + (b * S.BANK_SLOTS + place) * S.SLOT_STRIDE
+    K.set_slot(m, slot, at, bound, order, entry)
+    m[S.SECOND_HOLDS + kind if place else S.FIRST_HOLDS] |= 1 << b
+    ready = max(max(at, m[S.SHARED + bound]), m[S.NOW] + 1)
+    if ready < m[S.BEST_AT + kind] or (ready == m[S.BEST_AT + kind] and order < m[S.BEST_ORDER + kind]):
+        m[S.BEST_AT + kind], m[S.BEST_ORDER + kind], m[S.BEST_SLOT + kind] = ready, order, slot
+
+
+@bare_kernel
 def set_slots(m, b):
     """The two commands that a bank could issue for the queue served."""
     bank = S.BANK + b * S.BANK_STRIDE
-    group = b // m[S.BANKS_PER_GROUP]
-    mode = m[S.MODE]
+    slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
+    group, mode, active = m[bank + S.GROUP], m[S.MODE], m[bank + S.ACTIVE]
     at = bank + S.LIST + mode * S.LIST_STRIDE
-    hit, miss, active = m[at + S.HIT], m[at + S.MISS], m[bank + S.ACTIVE]
-    slot = 2 * b
-    m[S.SLOT_AT + slot], m[S.SLOT_AT + slot + 1] = FAR, FAR
+    hit, miss = m[at + S.HIT], m[at + S.MISS]
+    others = ~(1 << b)
+    m[S.FIRST_HOLDS] &= others
+    for kind in range(S.KINDS):
+        m[S.SECOND_HOLDS + kind] &= others
+        if m[S.BEST_SLOT + kind] == slot or m[S.BEST_SLOT + kind] == slot + S.SLOT_STRIDE:
+            m[S.BEST_AT + kind], m[S.BEST_SLOT + kind] = -1, -1
     if active >= 0:
         write = m[active + S.E_WRITE]
-        K.set_slot(
-            m, slot, m[bank + S.READ_AT + write], write * S.WRITE + group, m[active + S.E_SEQ], active
-        )
-        slot += 1
+        ready = m[bank + S.READ_AT + write]
+        hold(m, b, 0, S.COLUMN, ready, write * S.WRITE + group, m[active + S.E_SEQ], active)
     if hit >= 0:
+        place = 1 if active >= 0 else 0
         order = _QUEUED + m[hit + S.E_SEQ]
-        K.set_slot(m, slot, m[bank + S.READ_AT + mode], mode * S.WRITE + group, order, hit)
+        hold(m, b, place, S.COLUMN, m[bank + S.READ_AT + mode], mode * S.WRITE + group, order, hit)
     if active < 0 and miss >= 0:
         order = _QUEUED + m[miss + S.E_SEQ]
         if m[bank + S.ROW] < 0:
-            K.set_slot(m, 2 * b + 1, m[bank + S.ACT_AT], S.ACT + group, order, miss)
+            hold(m, b, 1, S.ROW_OPEN, m[bank + S.ACT_AT], S.ACT + group, order, miss)
         elif m[S.KEEP_HITS] == 0 or hit < 0 or m[hit + S.E_SEQ] > m[miss + S.E_SEQ]:
-            K.set_slot(m, 2 * b + 1, m[bank + S.PRE_AT], S.PRE + group, order, miss)
+            hold(m, b, 1, S.ROW_CLOSE, m[bank + S.PRE_AT], S.PRE + group, order, miss)
 
 
-@kernel
+@bare_kernel
 def serve_queue(m):
     """Which queue is served; a change sets all slots anew."""
     reads, writes, mode = m[S.QUEUED], m[S.QUEUED + 1], m[S.MODE]
@@ -79,34 +101,62 @@ def serve_queue(m):
             set_slots(m, b)
 
 
-@kernel
-def best(m):
-    """Earliest command that could issue after now: (clock, slot); of one clock, the lowest order."""
+@bare_kernel
+def seek(m, kind):
+    """Find the best command of a kind among the slots."""
     earliest = m[S.NOW] + 1
     chosen, who = FAR, -1
-    for slot in range(2 * m[S.BANKS]):
-        at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_SHARED + slot]]), earliest)
-        key = (min(at - earliest, 1 << 22) << 40) + m[S.SLOT_ORDER + slot]
-        if key < chosen and at < FAR:
-            chosen, who = key, slot
-    return (earliest + (chosen >> 40) if who >= 0 else FAR), who
+    for place in range(0 if kind == S.COLUMN else 1, 2):
+        left = m[S.SECOND_HOLDS + kind] if place else m[S.FIRST_HOLDS]
+        while left:
+            low = left & -left
+            left ^= low
+            slot = S.SLOT + (popcount(low - 1) * S.BANK_SLOTS + place) * S.SLOT_STRIDE
+            at = max(max(m[slot + S.AT], m[m[slot + S.BOUND]]), earliest)
+            # One number orders by clock, then by order: no branch that the processor would guess wrong.
+            key = (min(at - earliest, _HORIZON) << 40) + m[slot + S.ORDER]
+            who = slot if key < chosen else who
+            chosen = min(chosen, key)
+    m[S.BEST_SLOT + kind] = who
+    m[S.BEST_AT + kind], m[S.BEST_ORDER + kind] = FAR, FAR
+    if who >= 0:
+        m[S.BEST_AT + kind] = earliest + (chosen >> 40)
+        m[S.BEST_ORDER + kind] = m[who + S.ORDER]
 
 
-@kernel
+@bare_kernel
+def best(m):
+    """Earliest command that could issue after now: (clock, slot); of one clock, the lowest order.
+
+    What was the best of its kind stays so until its clock passes, its slot changes or the times that its
+    kind shares do: only then are the slots gone through again.
+    """
+    earliest = m[S.NOW] + 1
+    clock, order, who = FAR, FAR, -1
+    for kind in range(S.KINDS):
+        if m[S.BEST_AT + kind] < earliest:
+            seek(m, kind)
+        at = m[S.BEST_AT + kind]
+        if at < clock or (at == clock and m[S.BEST_ORDER + kind] < order):
+            clock, order, who = at, m[S.BEST_ORDER + kind], m[S.BEST_SLOT + kind]
+    return clock, who
+
+
+@bare_kernel
 def best_active(m):
     """The same among requests that a row was opened for: what a refresh waits for."""
     earliest = m[S.NOW] + 1
-    chosen, order, who = FAR, FAR, -1
+    clock, order, who = FAR, FAR, -1
     for b in range(m[S.BANKS]):
         if m[S.BANK + b * S.BANK_STRIDE + S.ACTIVE] >= 0:
-            slot = 2 * b
-            at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_SHARED + slot]]), earliest)
-            if at < chosen or (at == chosen and m[S.SLOT_ORDER + slot] < order):
-                chosen, order, who = at, m[S.SLOT_ORDER + slot], slot
-    return chosen, who
+            s = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
+            at = max(max(m[s + S.AT], m[m[s + S.BOUND]]), earliest)
+            if at < clock or (at == clock and m[s + S.ORDER] < order):
+                clock, order, who = at, m[s + S.ORDER], s
+    return clock, who
 
 
-@kernel
+@bare_kernel
 def take(m, requests, i, clock, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
@@ -129,12 +179,13 @@ def take(m, requests, i, clock, requested):
     return i, FAR
 
 
-@kernel
+@bare_kernel
 def issue(m, clock, slot, responded, base, log):
     """Issue a slot's command and advance its request."""
-    b, e = slot >> 1, m[S.SLOT_ENTRY + slot]
+    e = m[slot + S.REQUEST]
+    b = m[e + S.E_BANK]
     bank = S.BANK + b * S.BANK_STRIDE
-    command = m[S.SLOT_SHARED + slot] - S.SHARED - b // m[S.BANKS_PER_GROUP]
+    command = m[slot + S.BOUND] - S.SHARED - m[bank + S.GROUP]
     if log.size:
         K.note(m, log, clock, command, b, m[e + S.E_ROW])
     which = m[e + S.E_WRITE]
@@ -165,13 +216,15 @@ def issue(m, clock, slot, responded, base, log):
             if m[at] < 0 and m[at + S.LIST_STRIDE] < 0:
                 K.close_after(m, b, log)
                 command = S.PRE
-    if command >= S.ACT:
+    if command == S.PRE:
+        forget(m, b)
+    elif command == S.ACT:
         find(m, b, 0)
         find(m, b, 1)
     set_slots(m, b)
 
 
-@kernel
+@bare_kernel
 def run(m, requests, start, drain, requested, responded, log):
     """Offer requests from clock `start` on; with `drain`, until all are served, else until all are taken.
 
@@ -209,8 +262,7 @@ def run(m, requests, start, drain, requested, responded, log):
         m[S.NOW] = clock
         if slot == -2:
             K.advance_refresh(m, clock, who, log)
-            banks = m[S.BANKS]
-            for b in range(banks):
+            for b in range(m[S.BANKS]):
                 find(m, b, 0)
                 find(m, b, 1)
                 set_slots(m, b)

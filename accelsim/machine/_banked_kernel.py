@@ -3,13 +3,13 @@
 Times are DRAM clocks. `m` is the state of `_banked_state`. One command a clock and channel.
 """
 
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel
 from accelsim.machine import _banked_state as S
 
 FAR = S.FAR
 
 
-@kernel
+@bare_kernel
 def note(m, log, clock, command, bank, row):
     """Write a command to the log while there is room: (clock, command, bank, row)."""
     n = m[S.LOGGED]
@@ -18,7 +18,7 @@ def note(m, log, clock, command, bank, row):
     m[S.LOGGED] = n + 1
 
 
-@kernel
+@bare_kernel
 def activate(m, clock, b, row):
     """ACT: open a row; bounds the bank (tRCD, tRAS, tRC), its rank (tRRD, tFAW)."""
     at = S.BANK + b * S.BANK_STRIDE
@@ -27,22 +27,20 @@ def activate(m, clock, b, row):
     m[at + S.PRE_AT] = clock + m[S.RAS]
     m[at + S.READ_AT] = clock + m[S.RCD_RD]
     m[at + S.WRITE_AT] = clock + m[S.RCD_WR]
-    own = b // m[S.BANKS_PER_GROUP]
-    rank = own // m[S.GROUPS_PER_RANK]
-    ring = S.RANK + rank * S.RANK_STRIDE
+    own, ring = m[at + S.GROUP], m[at + S.RING]
     oldest = m[ring + 4]
     m[ring + oldest] = clock
     oldest = (oldest + 1) & 3
     m[ring + 4] = oldest
     bound = max(clock + m[S.RRD_S], m[ring + oldest] + m[S.FAW])
-    first = rank * m[S.GROUPS_PER_RANK]
-    for g in range(first, first + m[S.GROUPS_PER_RANK]):
+    for g in range(m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]):
         m[S.SHARED + S.ACT + g] = max(m[S.SHARED + S.ACT + g], bound)
     m[S.SHARED + S.ACT + own] = max(m[S.SHARED + S.ACT + own], clock + m[S.RRD_L])
+    m[S.BEST_AT + S.ROW_OPEN] = -1
     m[S.ACTIVATIONS] += 1
 
 
-@kernel
+@bare_kernel
 def precharge(m, clock, b):
     """PRE: close a bank (tRP); other banks of the rank wait tPPD."""
     at = S.BANK + b * S.BANK_STRIDE
@@ -50,18 +48,16 @@ def precharge(m, clock, b):
     m[at + S.ACT_AT] = max(m[at + S.ACT_AT], clock + m[S.RP])
     m[S.PRECHARGES] += 1
     if m[S.PPD] > 0:
-        first = b // m[S.BANKS_PER_GROUP] // m[S.GROUPS_PER_RANK] * m[S.GROUPS_PER_RANK]
-        for g in range(first, first + m[S.GROUPS_PER_RANK]):
+        m[S.BEST_AT + S.ROW_CLOSE] = -1
+        for g in range(m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]):
             m[S.SHARED + S.PRE + g] = clock + m[S.PPD]
 
 
-@kernel
+@bare_kernel
 def column(m, clock, b, write):
     """RD or WR: bounds the next ones by tCCD, turnaround and rank switch, and the bank's PRE."""
     at = S.BANK + b * S.BANK_STRIDE
-    own = b // m[S.BANKS_PER_GROUP]
-    first = own // m[S.GROUPS_PER_RANK] * m[S.GROUPS_PER_RANK]
-    last = first + m[S.GROUPS_PER_RANK]
+    own, first, last = m[at + S.GROUP], m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]
     if write:
         m[at + S.PRE_AT] = max(m[at + S.PRE_AT], clock + m[S.WRITE_TO_PRE])
         same, same_own, same_rank = S.WRITE, m[S.CCD_L], m[S.CCD_S]
@@ -74,6 +70,7 @@ def column(m, clock, b, write):
         m[S.READS] += 1
     same += S.SHARED
     other += S.SHARED
+    m[S.BEST_AT + S.COLUMN] = -1
     for g in range(first, last):
         m[same + g] = max(m[same + g], clock + same_rank)
         m[other + g] = max(m[other + g], clock + other_rank)
@@ -88,7 +85,7 @@ def column(m, clock, b, write):
                 m[other + g] = max(m[other + g], clock + switch_other)
 
 
-@kernel
+@bare_kernel
 def close_after(m, b, log):
     """Auto-precharge with the access just made: the bank closes by itself when tRAS, tRTP, tWR allow."""
     at = S.BANK + b * S.BANK_STRIDE
@@ -98,7 +95,7 @@ def close_after(m, b, log):
     m[S.PRECHARGES] += 1
 
 
-@kernel
+@bare_kernel
 def refresh(m, clock, rank):
     """REF of a closed rank: no ACT for tRFC."""
     banks = m[S.BANKS] // m[S.RANKS]
@@ -108,7 +105,7 @@ def refresh(m, clock, rank):
     m[S.REFRESHES] += 1
 
 
-@kernel
+@bare_kernel
 def served(m, clock, e, responded, base):
     """A request's RD or WR was issued at `clock`: its window slot, its response, its entry."""
     write = m[e + S.E_WRITE]
@@ -118,10 +115,11 @@ def served(m, clock, e, responded, base):
             m[S.OUTSTANDING] -= 1
     else:
         end = clock + m[S.READ_DONE]
-        tail = (m[S.DONE_HEAD] + m[S.DONE_COUNT]) & (S.DONE_SIZE - 1)
-        m[S.DONE + tail] = end + m[S.RETURN]
-        m[S.DONE_COUNT] += 1
-        returned(m, clock)
+        if m[S.WINDOW] < FAR:
+            tail = (m[S.DONE_HEAD] + m[S.DONE_COUNT]) & (S.DONE_SIZE - 1)
+            m[S.DONE + tail] = end + m[S.RETURN]
+            m[S.DONE_COUNT] += 1
+            returned(m, clock)
     index = m[e + S.E_SEQ] - base
     if 0 <= index < responded.size:
         responded[index] = end
@@ -132,7 +130,7 @@ def served(m, clock, e, responded, base):
     m[S.WAITING] -= 1
 
 
-@kernel
+@bare_kernel
 def returned(m, clock):
     """Free the window slots of reads whose data have arrived by `clock`."""
     while m[S.DONE_COUNT] > 0 and m[S.DONE + m[S.DONE_HEAD]] <= clock:
@@ -141,7 +139,7 @@ def returned(m, clock):
         m[S.OUTSTANDING] -= 1
 
 
-@kernel
+@bare_kernel
 def enter(m, request):
     """Entry of a request (row, bank, write packed): taken from the free list, in no queue yet."""
     e = m[S.FREE]
@@ -158,7 +156,7 @@ def enter(m, request):
     return e
 
 
-@kernel
+@bare_kernel
 def offered(m, request, clock):
     """Whether the next request is taken at `clock`: (yes, earliest clock of the next try, FAR if unknown)."""
     if m[S.OFFER_CLOCK] != clock:
@@ -176,7 +174,7 @@ def offered(m, request, clock):
     return True, clock
 
 
-@kernel
+@bare_kernel
 def append(m, b, which, e):
     """Put an entry at the end of a bank's list."""
     at = S.BANK + b * S.BANK_STRIDE + S.LIST + which * S.LIST_STRIDE
@@ -190,7 +188,7 @@ def append(m, b, which, e):
     m[at + S.LENGTH] += 1
 
 
-@kernel
+@bare_kernel
 def unlink(m, b, which, e):
     """Take an entry out of a bank's list."""
     at = S.BANK + b * S.BANK_STRIDE + S.LIST + which * S.LIST_STRIDE
@@ -206,16 +204,16 @@ def unlink(m, b, which, e):
     m[at + S.LENGTH] -= 1
 
 
-@kernel
-def set_slot(m, slot, at, shared, order, entry):
-    """A command that a bank could issue from clock `at`."""
-    m[S.SLOT_AT + slot] = at
-    m[S.SLOT_SHARED + slot] = S.SHARED + shared
-    m[S.SLOT_ORDER + slot] = order
-    m[S.SLOT_ENTRY + slot] = entry
+@bare_kernel
+def set_slot(m, slot, at, bound, order, entry):
+    """A command that a bank could issue from clock `at`; `bound` is its command and group."""
+    m[slot + S.AT] = at
+    m[slot + S.BOUND] = S.SHARED + bound
+    m[slot + S.ORDER] = order
+    m[slot + S.REQUEST] = entry
 
 
-@kernel
+@bare_kernel
 def refresh_step(m, all_at_once):
     """Next command of a refresh under way: (earliest clock, bank to precharge; -1: all, -2: REF)."""
     banks = m[S.BANKS] // m[S.RANKS]
@@ -226,7 +224,7 @@ def refresh_step(m, all_at_once):
         if m[at + S.ROW] >= 0:
             if m[at + S.ACTIVE] >= 0:
                 return FAR, -1
-            ready = max(m[at + S.PRE_AT], m[S.SHARED + S.PRE + b // m[S.BANKS_PER_GROUP]])
+            ready = max(m[at + S.PRE_AT], m[S.SHARED + S.PRE + m[at + S.GROUP]])
             opened += 1
             last_pre = max(last_pre, ready)
             if ready < first_pre:
@@ -240,7 +238,7 @@ def refresh_step(m, all_at_once):
     return first_pre, who
 
 
-@kernel
+@bare_kernel
 def advance_refresh(m, clock, who, log):
     """Issue that command."""
     banks = m[S.BANKS] // m[S.RANKS]

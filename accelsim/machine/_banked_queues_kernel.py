@@ -11,7 +11,7 @@
 The rules are those of DRAMsim3's command queues (docs/dram.md).
 """
 
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel, popcount
 from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
@@ -20,18 +20,21 @@ _BANK = 2  # the list that is the bank's own queue
 _CAS, _OTHER, _HEAD = 1, 2, 0  # order of the commands of one bank
 
 
-@kernel
+@bare_kernel
 def set_slots(m, b):
     """The three commands that a bank could issue: first read hit, first write hit, PRE or ACT of its head."""
     bank = S.BANK + b * S.BANK_STRIDE
-    group = b // m[S.BANKS_PER_GROUP]
-    slot, row = 3 * b, m[bank + S.ROW]
-    m[S.SLOT_AT + slot], m[S.SLOT_AT + slot + 1], m[S.SLOT_AT + slot + 2] = FAR, FAR, FAR
+    group, row = m[bank + S.GROUP], m[bank + S.ROW]
+    slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
+    third = slot + 2 * S.SLOT_STRIDE
+    m[slot + S.AT], m[slot + S.SLOT_STRIDE + S.AT], m[third + S.AT] = FAR, FAR, FAR
     head = m[bank + S.LIST + _BANK * S.LIST_STRIDE + S.HEAD]
     if head < 0:
+        m[S.BUSY] &= ~(1 << b)
         return
+    m[S.BUSY] |= 1 << b
     if row < 0:
-        K.set_slot(m, slot + 2, m[bank + S.ACT_AT], S.ACT + group, _HEAD, head)
+        K.set_slot(m, third, m[bank + S.ACT_AT], S.ACT + group, _HEAD, head)
         return
     found, e = 0, head
     while e >= 0 and found != 3:
@@ -39,34 +42,37 @@ def set_slots(m, b):
             write = m[e + S.E_WRITE]
             if (found >> write) & 1 == 0:
                 order = _CAS if found == 0 else _OTHER
-                K.set_slot(m, slot + write, m[bank + S.READ_AT + write], write * S.WRITE + group, order, e)
+                place, ready = slot + write * S.SLOT_STRIDE, m[bank + S.READ_AT + write]
+                K.set_slot(m, place, ready, write * S.WRITE + group, order, e)
                 found |= 1 << write
         e = m[e + S.NEXT]
     if m[head + S.E_ROW] != row and (found == 0 or m[bank + S.HITS] >= m[S.HIT_CAP]):
-        K.set_slot(m, slot + 2, m[bank + S.PRE_AT], S.PRE + group, _HEAD, head)
+        K.set_slot(m, third, m[bank + S.PRE_AT], S.PRE + group, _HEAD, head)
 
 
-@kernel
+@bare_kernel
 def best(m):
     """Earliest command after now: (clock, slot); of one clock, the next bank in turn."""
     earliest, banks, last = m[S.NOW] + 1, m[S.BANKS], m[S.LAST_BANK]
-    first, end = m[S.REFRESH_RANK] * (banks // m[S.RANKS]), 0
-    if m[S.REFRESHING]:
-        end = first + banks // m[S.RANKS]
-    chosen, who = FAR, -1
-    for b in range(banks):
-        if first <= b < end:
-            continue
+    left = m[S.BUSY]
+    if m[S.REFRESHING]:  # its rank issues nothing else
+        ranked = banks // m[S.RANKS]
+        left &= ~(((1 << ranked) - 1) << (m[S.REFRESH_RANK] * ranked))
+    clock, order, who = FAR, FAR, -1
+    while left:
+        low = left & -left
+        left ^= low
+        b = popcount(low - 1)
         turn = 4 * ((b - last - 1) & (banks - 1))
-        for slot in range(3 * b, 3 * b + 3):
-            at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_SHARED + slot]]), earliest)
-            key = (min(at - earliest, 1 << 22) << 40) + turn + m[S.SLOT_ORDER + slot]
-            if key < chosen and at < FAR:
-                chosen, who = key, slot
-    return (earliest + (chosen >> 40) if who >= 0 else FAR), who
+        slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
+        for s in (slot, slot + S.SLOT_STRIDE, slot + 2 * S.SLOT_STRIDE):
+            at = max(max(m[s + S.AT], m[m[s + S.BOUND]]), earliest)
+            if at < clock or (at == clock and turn + m[s + S.ORDER] < order):
+                clock, order, who = at, turn + m[s + S.ORDER], s
+    return clock, who
 
 
-@kernel
+@bare_kernel
 def movable(m, drain):
     """Bank whose oldest waiting request is the oldest that finds room in its bank's queue; -1 if none does."""
     if m[S.DRAINING] == 0:
@@ -89,7 +95,7 @@ def movable(m, drain):
     return who
 
 
-@kernel
+@bare_kernel
 def move(m, b):
     """Move a bank's oldest waiting request to its queue."""
     which = 1 if m[S.DRAINING] > 0 else 0
@@ -103,7 +109,7 @@ def move(m, b):
     set_slots(m, b)
 
 
-@kernel
+@bare_kernel
 def take(m, requests, i, clock, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
@@ -118,12 +124,13 @@ def take(m, requests, i, clock, requested):
     return i, FAR
 
 
-@kernel
+@bare_kernel
 def issue(m, clock, slot, responded, base, log):
     """Issue a slot's command."""
-    b, e = slot // 3, m[S.SLOT_ENTRY + slot]
+    e = m[slot + S.REQUEST]
+    b = m[e + S.E_BANK]
     bank = S.BANK + b * S.BANK_STRIDE
-    command = m[S.SLOT_SHARED + slot] - S.SHARED - b // m[S.BANKS_PER_GROUP]
+    command = m[slot + S.BOUND] - S.SHARED - m[bank + S.GROUP]
     m[S.LAST_BANK] = b
     if log.size:
         K.note(m, log, clock, command, b, m[e + S.E_ROW])
@@ -140,13 +147,13 @@ def issue(m, clock, slot, responded, base, log):
         K.served(m, clock, e, responded, base)
     set_slots(m, b)
     if command <= S.WRITE and m[S.CLOSED_PAGE]:
-        slot = S.SLOT_AT + 3 * b
-        if m[slot] == FAR and m[slot + 1] == FAR:
+        slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
+        if m[slot + S.AT] == FAR and m[slot + S.SLOT_STRIDE + S.AT] == FAR:
             K.close_after(m, b, log)
             set_slots(m, b)
 
 
-@kernel
+@bare_kernel
 def run(m, requests, start, drain, requested, responded, log):
     """Offer requests from clock `start` on; as `_banked_central_kernel.run`."""
     i, base = 0, m[S.SEQ]

@@ -34,25 +34,30 @@ COUNT = 70
 COUNTS = ("activations", "precharges", "reads", "writes", "refreshes", "row_hits")
 ACTIVATIONS, PRECHARGES, READS, WRITES, REFRESHES, ROW_HITS = 70, 71, 72, 73, 74, 75
 
-MAX_RANKS, MAX_GROUPS, MAX_BANKS = 8, 64, 128
+MAX_RANKS, MAX_GROUPS, MAX_BANKS = 8, 32, 32
+BUSY = 76  # a bit for each bank whose slots hold a command (of the controller with bank queues)
 
-RANK, RANK_STRIDE = 80, 8  # the last four ACTs and the place of the oldest
+# Of the controller with one read queue: three kinds of commands, each bounded by its own shared times.
+COLUMN, ROW_OPEN, ROW_CLOSE, KINDS = 0, 1, 2, 3
+BEST_AT, BEST_ORDER, BEST_SLOT = 80, 83, 86  # of each kind; BEST_AT of the past: must be sought again
+# A bit for each bank whose first slot holds a column command, and of each kind, whose second slot does.
+FIRST_HOLDS, SECOND_HOLDS = 90, 91
+
+RANK, RANK_STRIDE = 100, 8  # the last four ACTs and the place of the oldest
 SHARED = RANK + MAX_RANKS * RANK_STRIDE
 READ, WRITE, ACT, PRE = 0, MAX_GROUPS, 2 * MAX_GROUPS, 3 * MAX_GROUPS  # rows of `shared`, and commands
 REF = 4 * MAX_GROUPS
 
-BANK, BANK_STRIDE = SHARED + 4 * MAX_GROUPS, 24
-ROW, ACT_AT, PRE_AT, READ_AT, WRITE_AT, HITS, ACTIVE, ROOM = 0, 1, 2, 3, 4, 5, 6, 7
+BANK, BANK_STRIDE = SHARED + 4 * MAX_GROUPS, 32
+ROW, ACT_AT, PRE_AT, READ_AT, WRITE_AT, HITS, ACTIVE = 0, 1, 2, 3, 4, 5, 6
+GROUP, FIRST_GROUP, LAST_GROUP, RING = 7, 8, 9, 10  # of the bank; its rank's groups (the last excluded), ACTs
 # Lists of a bank: waiting reads, waiting writes, and the queue of the bank itself.
-LIST, LIST_STRIDE = 8, 5
+LIST, LIST_STRIDE = 12, 5
 HEAD, TAIL, HIT, MISS, LENGTH = 0, 1, 2, 3, 4
 
-SLOT_AT = BANK + MAX_BANKS * BANK_STRIDE
-MAX_SLOTS = 3 * MAX_BANKS
-SLOT_SHARED = SLOT_AT + MAX_SLOTS
-SLOT_ORDER = SLOT_SHARED + MAX_SLOTS
-SLOT_ENTRY = SLOT_ORDER + MAX_SLOTS
+SLOT, SLOT_STRIDE, BANK_SLOTS = BANK + MAX_BANKS * BANK_STRIDE, 4, 3
+AT, BOUND, ORDER, REQUEST = 0, 1, 2, 3  # the bank's own clock, place of the shared one, precedence, entry
 
-DONE, DONE_SIZE = SLOT_ENTRY + MAX_SLOTS, 4096  # when reads under way end, a ring
+DONE, DONE_SIZE = SLOT + MAX_BANKS * BANK_SLOTS * SLOT_STRIDE, 4096  # when reads under way end, a ring
 ENTRY, ENTRY_STRIDE = DONE + DONE_SIZE, 8
 NEXT, PREVIOUS, E_ROW, E_SEQ, E_WRITE, E_BANK = 0, 1, 2, 3, 4, 5
