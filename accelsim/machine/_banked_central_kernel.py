@@ -157,7 +157,7 @@ def best_active(m):
 
 
 @bare_kernel
-def take(m, requests, i, clock, requested):
+def take(m, requests, i, clock, base, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
         taken, again = K.offered(m, requests[i], clock)
@@ -173,8 +173,9 @@ def take(m, requests, i, clock, requested):
             m[at + place] = e
             if which == m[S.MODE]:
                 set_slots(m, b)
-        if i < requested.size:
-            requested[i] = clock
+        number = m[e + S.E_SEQ] - base
+        if number < requested.size:
+            requested[number] = clock
         i += 1
     return i, FAR
 
@@ -225,17 +226,19 @@ def issue(m, clock, slot, responded, base, log):
 
 
 @bare_kernel
-def run(m, requests, start, drain, requested, responded, log):
+def run(m, requests, start, drain, base, requested, responded, log):
     """Offer requests from clock `start` on; with `drain`, until all are served, else until all are taken.
 
     Parameters
     ----------
     m : int64 [], state, changed in place
     requests : int64 [bursts], row << 8 | bank << 1 | write
-    requested, responded : int64 [bursts] or [0], clocks of taking and of the last data (a write: its command)
+    base : int, the channel's request number that is first in the next two
+    requested, responded : int64 [numbers], clocks of taking and of the last data (a write: its command);
+        numbers beyond their end are not kept
     log : int64 [commands, 4] or [0, 4]
     """
-    i, base = 0, m[S.SEQ]
+    i = 0
     again = max(start, m[S.NOW])
     while True:
         if m[S.REFRESHING]:
@@ -252,7 +255,7 @@ def run(m, requests, start, drain, requested, responded, log):
             return
         if again < min(clock, m[S.DUE]):
             m[S.NOW] = max(m[S.NOW], again)
-            i, again = take(m, requests, i, m[S.NOW], requested)
+            i, again = take(m, requests, i, m[S.NOW], base, requested)
             continue
         if m[S.DUE] <= clock and m[S.REFRESHING] == 0:
             m[S.NOW] = max(m[S.NOW], m[S.DUE] - 1)
@@ -268,5 +271,5 @@ def run(m, requests, start, drain, requested, responded, log):
                 set_slots(m, b)
         else:
             issue(m, clock, slot, responded, base, log)
-        if i < requests.size and again > clock:
-            i, again = take(m, requests, i, clock, requested)
+        if i < requests.size and again > clock >= start:
+            i, again = take(m, requests, i, clock, base, requested)

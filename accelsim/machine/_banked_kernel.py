@@ -89,7 +89,7 @@ def column(m, clock, b, write):
 def close_after(m, b, log):
     """Auto-precharge with the access just made: the bank closes by itself when tRAS, tRTP, tWR allow."""
     at = S.BANK + b * S.BANK_STRIDE
-    note(m, log, m[at + S.PRE_AT], S.PRE, b, m[at + S.ROW])
+    note(m, log, m[at + S.PRE_AT], S.PRE_AUTO, b, m[at + S.ROW])
     m[at + S.ROW] = -1
     m[at + S.ACT_AT] = max(m[at + S.ACT_AT], m[at + S.PRE_AT] + m[S.RP])
     m[S.PRECHARGES] += 1
@@ -111,10 +111,12 @@ def served(m, clock, e, responded, base):
     write = m[e + S.E_WRITE]
     end = clock
     if write:
+        m[S.LAST_WRITE] = clock + m[S.WRITE_DONE]
         if m[S.POSTED] == 0:
             m[S.OUTSTANDING] -= 1
     else:
         end = clock + m[S.READ_DONE]
+        m[S.LAST_READ] = end
         if m[S.WINDOW] < FAR:
             tail = (m[S.DONE_HEAD] + m[S.DONE_COUNT]) & (S.DONE_SIZE - 1)
             m[S.DONE + tail] = end + m[S.RETURN]
@@ -249,10 +251,13 @@ def advance_refresh(m, clock, who, log):
         m[S.REFRESH_RANK] = (rank + 1) % m[S.RANKS]
         m[S.REFRESHING] -= 1
         return
+    if who == -1:
+        note(m, log, clock, S.PRE_ALL, rank * banks, -1)
     for b in range(rank * banks, (rank + 1) * banks):
         at = S.BANK + b * S.BANK_STRIDE
         if m[at + S.ROW] >= 0 and (who == -1 or who == b):
-            note(m, log, clock, S.PRE, b, m[at + S.ROW])
+            if who == b:
+                note(m, log, clock, S.PRE, b, m[at + S.ROW])
             precharge(m, clock, b)
             if who == -1:
                 m[at + S.ACT_AT] = max(m[at + S.ACT_AT], clock + m[S.RP_AB])

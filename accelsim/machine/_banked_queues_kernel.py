@@ -74,7 +74,7 @@ def best(m):
 
 @bare_kernel
 def movable(m, drain):
-    """Bank whose oldest waiting request is the oldest that finds room in its bank's queue; -1 if none does."""
+    """Bank of the oldest waiting request that finds room in its bank's queue; -1 if none does."""
     if m[S.DRAINING] == 0:
         reads, writes = m[S.QUEUED], m[S.QUEUED + 1]
         idle = 1 if drain else m[S.IDLE]
@@ -110,7 +110,7 @@ def move(m, b):
 
 
 @bare_kernel
-def take(m, requests, i, clock, requested):
+def take(m, requests, i, clock, base, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
         taken, again = K.offered(m, requests[i], clock)
@@ -118,10 +118,22 @@ def take(m, requests, i, clock, requested):
             return i, again
         e = K.enter(m, requests[i])
         K.append(m, m[e + S.E_BANK], m[e + S.E_WRITE], e)
-        if i < requested.size:
-            requested[i] = clock
+        number = m[e + S.E_SEQ] - base
+        if number < requested.size:
+            requested[number] = clock
         i += 1
     return i, FAR
+
+
+@bare_kernel
+def next_try(m, request, clock):
+    """Earliest clock, not before `clock`, at which a request could be taken; FAR if that is unknown."""
+    write = request & 1
+    if m[S.QUEUED + write] >= m[S.READ_ENTRIES + write]:
+        return FAR
+    if m[S.OUTSTANDING] >= m[S.WINDOW] and not (write and m[S.POSTED]):
+        return max(clock, m[S.DONE + m[S.DONE_HEAD]]) if m[S.DONE_COUNT] > 0 else FAR
+    return clock
 
 
 @bare_kernel
@@ -154,9 +166,9 @@ def issue(m, clock, slot, responded, base, log):
 
 
 @bare_kernel
-def run(m, requests, start, drain, requested, responded, log):
+def run(m, requests, start, drain, base, requested, responded, log):
     """Offer requests from clock `start` on; as `_banked_central_kernel.run`."""
-    i, base = 0, m[S.SEQ]
+    i = 0
     again = max(start, m[S.NOW] + 1)
     while i < requests.size or (drain and m[S.WAITING] > 0):
         clock, slot = best(m)
@@ -174,7 +186,7 @@ def run(m, requests, start, drain, requested, responded, log):
             m[S.REFRESHING] += m[S.RANKS]
             continue
         if again == now:
-            i, again = take(m, requests, i, now, requested)
+            i, again = take(m, requests, i, now, base, requested)
             if i >= requests.size and not drain:
                 m[S.NOW] = now - 1  # the rest of this clock belongs to the next call
                 return
@@ -190,8 +202,4 @@ def run(m, requests, start, drain, requested, responded, log):
         if moved >= 0:
             move(m, moved)
         if i < requests.size and again > now + 1:
-            again = now + 1
-            if m[S.QUEUED + (requests[i] & 1)] >= m[S.READ_ENTRIES + (requests[i] & 1)]:
-                again = FAR
-            elif m[S.OUTSTANDING] >= m[S.WINDOW] and not ((requests[i] & 1) and m[S.POSTED]):
-                again = max(now + 1, m[S.DONE + m[S.DONE_HEAD]]) if m[S.DONE_COUNT] > 0 else FAR
+            again = next_try(m, requests[i], max(now + 1, start))
