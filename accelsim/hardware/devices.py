@@ -75,6 +75,11 @@ class DramDevice:
         return self.clocks[key]
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """The sizes by key."""
+        return {key: getattr(self, key) for key in SIZES}
+
+    @property
     def banks(self) -> int:
         """Banks of a rank of a pseudo channel."""
         return self.bank_groups * self.banks_per_group

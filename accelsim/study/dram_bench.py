@@ -32,7 +32,7 @@ _WIDE = ("16", "32", "max")
 MEDIAN_PERCENT = 2.0
 NOTES = (
     "Judged: 3 % on sequential, strided, random and row-conflict reads; 10 % on mix_* and "
-    "15 % on K streams with a window of 16, 32 or max. All other rows are printed; the median is over judged rows.",
+    "15 % on K streams with a window of 16, 32 or max. Others are printed; the median is over judged rows.",
     "Random addresses are drawn anew: the simulators' own are not published.",
 )
 _FIELDS = {"ro": "row", "ra": "rank", "ba": "bank", "bg": "bank_group", "co": "column", "ch": "channel"}
