@@ -74,7 +74,9 @@ def bench(
     from accelsim.study import dram_bench as study
 
     if emit is not None:
-        paths = study.emit(emit, device or "ddr4-2400", out, seed)
+        from accelsim.study.dram_emit import emit as emitted
+
+        paths = emitted(emit, device or "ddr4-2400", out, seed)
         if as_json:
             show({"files": [str(path) for path in paths]})
         else:

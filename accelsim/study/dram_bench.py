@@ -10,7 +10,6 @@
 
 from fractions import Fraction
 from math import nan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from accelsim.machine import _banked_state as S
 from accelsim.machine.banked import Controllers
 from accelsim.machine.controller import Controller
 from accelsim.study.dram_streams import BLOCK_BYTES, STREAM_BYTES, Streams, row_step_bytes
-from accelsim.study.entry import Entry, Tables
+from accelsim.study.entry import Band, Entry, Tables
 from accelsim.zoo import workloads_folder
 
 if TYPE_CHECKING:
@@ -261,41 +260,27 @@ def _form_row(stream: str, unit: str, ours: float, form: float, band: float) -> 
     }
 
 
-class DramEntry(Entry):
-    """Rows have bands of their own."""
-
-    def misses(self, tables: Tables) -> list[str]:
-        """What lies outside of its band."""
-        return stream_misses(tables["streams"])
+def judged_table(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The judged rows: difference in percent, and that in percent of the row's band."""
+    judged = table[table["band_percent"].notna()].copy()
+    judged.insert(0, "row", judged["run"] + " " + judged["stream"] + " " + judged["window"])
+    judged["of_band_percent"] = 100 * judged["difference_percent"].abs() / judged["band_percent"]
+    return judged[["row", "difference_percent", "of_band_percent"]]
 
 
 def _tables(seed: int) -> Tables:
     streams = stream_table(seed)
-    return {"streams": streams, "summary": summary_table(streams)}
+    return {"summary": summary_table(streams), "judged": judged_table(streams), "streams": streams}
 
 
-ENTRY = DramEntry(
+ENTRY = Entry(
     title="streams through a banked DRAM: cycles of cycle-level simulators, judged row by row",
     source="Ramulator 2.1 (DDR4-2400) and DRAMsim3 (LPDDR4-3200), 552 runs, "
     "workloads/published/dram_streams.csv",
     tables=_tables,
     notes=NOTES,
+    bands=(
+        Band("judged", "of_band_percent", 0, 100),
+        Band("judged", "difference_percent", 0, MEDIAN_PERCENT, of="median of absolutes"),
+    ),
 )
-
-
-def emit(stream: str, device_name: str, folder: Path, seed: int = 0) -> list[Path]:
-    """Run a stream on a device under the default controller and write its requests as traces.
-
-    Raises
-    ------
-    InputError
-        If there is no such stream or device, or a file cannot be written.
-    """
-    from accelsim.report.dram_requests import address_vectors, write_requests
-
-    device, mapping = load_device(device_name), "bank_group_low"
-    controllers = Controllers(device, 1, 1, mapping, Controller(), record=True)
-    replay(controllers, Streams(row_step_bytes(controllers), seed=seed).of(stream))
-    asked, told, address, write = controllers.requests()
-    vectors = address_vectors(address, device, 1, 1, mapping)
-    return write_requests(folder, f"{device_name}-{stream}", asked, told, address, write, vectors)
