@@ -12,7 +12,7 @@ BURSTS = 200_000
 
 
 def speeds(repeats: int) -> dict[str, float]:
-    """Millions of bursts a second, the best of so many runs, in its own CPU time: DDR4 reads, default controller."""
+    """Millions of bursts a second of CPU time, best of so many runs: DDR4 reads, default controller."""
     found = {}
     random = np.random.default_rng(0).integers(0, 1 << 22, BURSTS) * 64
     for name, addresses in (("sequential", np.arange(BURSTS, dtype=np.int64) * 64), ("random", random)):
