@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import formats, kernel, machine, start
+from benchmarks import dram, formats, kernel, machine, start
 
 QUICK_LAYERS = 11  # conv1 and the first stage
 
@@ -59,6 +59,8 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
     if not quick:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
+    for name, speed in dram.speeds(3 if quick else 9).items():
+        yield Figure(f"banked DRAM, {name} reads", speed, "M burst/s", 10, at_least=True)
     yield from network_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]

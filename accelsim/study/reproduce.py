@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
+from accelsim.study import deep_compression, dram_bench, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
 from accelsim.study.entry import Entry, Tables
 
 
@@ -18,6 +18,7 @@ ENTRIES = {
         source="Han, Mao and Dally, Deep Compression, ICLR 2016 (arXiv:1510.00149), Tables 1 to 5",
         tables=_deep_compression,
     ),
+    "dram": dram_bench.ENTRY,
     "edge-engine": edge_engine.ENTRY,
     "eie": eie.ENTRY,
     "eyeriss": eyeriss.ENTRY,

@@ -9,7 +9,16 @@ from hardware_keys import keys
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accelsim.hardware import ARRAYS, Accelerator, hardware_hash, load_hardware, presets, schema, to_yaml
+from accelsim.hardware import (
+    ARRAYS,
+    DRAMS,
+    Accelerator,
+    hardware_hash,
+    load_hardware,
+    presets,
+    schema,
+    to_yaml,
+)
 
 pytestmark = pytest.mark.small
 
@@ -112,4 +121,5 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
 def test_the_page_describes_every_key() -> None:
     page = (Path(__file__).parents[2] / "docs" / "hardware.md").read_text()
     described = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
-    assert described == {key for dataflow in ARRAYS for key in keys(dataflow)}
+    known = {key for dataflow in ARRAYS for dram in DRAMS for key in keys(dataflow, dram=dram)}
+    assert described == known
