@@ -79,22 +79,14 @@ class InnerJoinArray(PeArray):
     )
     array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
     unrolling: Literal["fixed", "flexible"] = Field(
-        default="fixed",
-        description="fixed: rows hold filters, columns positions; flexible: a plan splits the PEs over "
-        "filters, positions and parts of the reduction",
+        default="fixed", description="fixed: a row a filter, a column a position; flexible: as the plan says"
     )
 
     @model_validator(mode="after")
-    def _one_stream_reaches_every_pe(self) -> "InnerJoinArray":
+    def _lanes_fit_and_the_stream_reaches(self) -> "InnerJoinArray":
         if self.unrolling == "flexible" and self.broadcast_domain != "array":
-            raise ValueError(
-                f"unrolling 'flexible' needs broadcast_domain 'array', not {self.broadcast_domain!r}: only a "
-                "stream that reaches every PE can give any PE any chunk"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _lanes_fit(self) -> "InnerJoinArray":
+            why = "only a stream that reaches every PE can give any PE any chunk"
+            raise ValueError(f"unrolling 'flexible' needs broadcast_domain 'array': {why}")
         if self.lanes > self.chunk_elements:
             raise ValueError(
                 f"lanes must be at most chunk_elements ({self.chunk_elements}), not {self.lanes}"
