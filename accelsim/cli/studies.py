@@ -1,0 +1,96 @@
+"""cache-study."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
+from accelsim.cli.inputs import SET
+from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.trace import NetworkTrace
+
+_CACHE_LAYERS = ("conv1_2", "conv3_2", "conv5_2")  # of VGG-16: large maps, the middle, many filters
+
+
+def open_network(name: str, seed: int = 0) -> "NetworkTrace":
+    """A trace by its file, or a network by its name: real, trained here, or by shape and density.
+
+    Raises
+    ------
+    InputError
+        If there is neither a file nor a network of this name.
+    """
+    from accelsim import zoo
+    from accelsim.cli.runs import open_trace
+
+    if Path(name).exists():
+        return open_trace(Path(name))
+    if name in zoo.recipes():
+        return zoo.build(name)
+    if name in zoo.digits_networks():
+        return zoo.digits_trace(name)
+    known = zoo.shape_networks()
+    if name in known:
+        return zoo.synthetic_trace(known[name], seed)
+    raise InputError(
+        f"{name}: neither a file nor a network; networks: "
+        f"{', '.join([*zoo.recipes(), *zoo.digits_networks(), *known])}"
+    )
+
+
+@app.command("cache-study")
+@guarded
+def cache_study(
+    network: str = typer.Argument("vgg16", help="a trace's file, or a network of `workloads list`"),
+    layers: list[str] = typer.Option([], "--layer", help="layers (default: three of VGG-16)"),
+    hardware: str = typer.Option("both-skip-16x16", "--hardware", help="a shipped chip or a YAML file"),
+    overrides: list[str] = SET,
+    line_bytes: int = typer.Option(64, "--line-bytes", help="of a cache line"),
+    ways: int = typer.Option(8, "--ways", help="lines of a set"),
+    seed: int = typer.Option(0, "--seed", help="of random replacement and of synthetic zeros"),
+    out: Path = typer.Option(Path("results/cache"), "--out", help="folder of the table and the picture"),
+    as_json: bool = JSON,
+) -> None:
+    """Why no cache: layers through caches of the scratchpad's size, and through the scratchpad."""
+    from accelsim.hardware import load_hardware
+    from accelsim.plots import save
+    from accelsim.plots.cache import cache as drawn
+    from accelsim.study.cache_study import Cache, cache_study
+
+    chip = load_hardware(hardware, overrides)
+    wanted = layers or (list(_CACHE_LAYERS) if network == "vgg16" else [])
+    if not wanted:
+        raise InputError(f"{network}: --layer must name the layers to study")
+    caches = [
+        Cache(line_bytes=line_bytes, ways=ways, replacement=replacement, prefetch=prefetch, seed=seed)
+        for replacement in ("lru", "random")
+        for prefetch in (False, True)
+    ]
+    for cache in caches:
+        cache.sets(chip)  # wrong input is told before a network is made
+    trace = open_network(network, seed)
+    with steps("layers", len(wanted)) as progress:
+        done = cache_study(trace, wanted, chip, caches, progress=progress)
+    title = f"{trace.network.name} on {chip.name}: {ways} ways, lines of {line_bytes} bytes"
+    files = save(drawn(done.table, title), out / "cache", done.table)
+    if as_json:
+        rows = json.loads(done.table.to_json(orient="records"))
+        show({"rows": rows, "files": [str(path) for path in files]})
+        return
+    table = done.table.assign(
+        dram_mb=done.table["dram_bytes"] / 1e6,
+        miss_percent=100 * done.table["miss_fraction"],
+        memory_uj=done.table["memory_pj"] / 1e6,
+        tag_uj=done.table["tag_pj"] / 1e6,
+        tag_bits_percent=100 * done.table["tag_fraction"],
+    ).fillna({"replacement": "-", "prefetch": "-"})
+    shown = ["layer", "memory", "order", "replacement", "prefetch", "dram_mb", "dram_over_scratchpad"]
+    shown += ["miss_percent", "memory_uj", "tag_uj", "memory_over_scratchpad", "tag_bits_percent"]
+    print(f"{title}, {chip.scratchpad.capacity_bytes} bytes as the scratchpad\n")
+    print(wrapped(table[shown]), end="")
+    print(f"\n{done.touches:,} line accesses, {done.touches_per_s / 1e6:.1f} million in a second of one core")
+    print("\n".join(str(path) for path in files))
