@@ -67,7 +67,7 @@ def test_an_untiled_loop_thrashes_a_small_cache_and_a_tiled_one_does_not():
         for plan in (by_rows, whole(large.layer))
     ]
     tiled, untiled = (int(counts[at.READ_MISSES]) / int(counts[at.DISTINCT_LINES]) for counts in counted)
-    assert tiled < 1.2
+    assert tiled < 1.5  # halo rows, and lines that outputs took
     assert untiled > 2
 
 
