@@ -1,4 +1,4 @@
-"""cache-study."""
+"""ceilings, roofline, cache-study."""
 
 import json
 from pathlib import Path
@@ -40,6 +40,69 @@ def open_network(name: str, seed: int = 0) -> "NetworkTrace":
         f"{name}: neither a file nor a network; networks: "
         f"{', '.join([*zoo.recipes(), *zoo.digits_networks(), *known])}"
     )
+
+
+@app.command("ceilings")
+@guarded
+def ceilings(
+    seconds: float = typer.Option(2.0, "--seconds", help="for each measurement"),
+    out: Path | None = typer.Option(None, "--out", help="CSV file for `roofline --cpu`"),
+    as_json: bool = JSON,
+) -> None:
+    """Measure this machine's CPU: 8-bit operations and memory bytes a second, one core and all."""
+    from accelsim.files import write_whole
+    from accelsim.plots.save import csv_bytes
+    from accelsim.study.ceilings import measured_ceilings
+
+    with steps("measuring") as progress:
+        table = measured_ceilings(seconds, progress)
+    if out is not None:
+        write_whole(out, csv_bytes(table))
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+        return
+    text = table.assign(int8_tops=table["int8_tops"].map("{:.3f}".format))
+    print(wrapped(text[["cpu", "vnni", "cores", "int8_tops", "memory_gb_per_s"]]), end="")
+    print(f"{table['method'].iloc[0]}\n{table['versions'].iloc[0]}, {table['date'].iloc[0]}")
+    if out is not None:
+        print(out)
+
+
+@app.command("roofline")
+@guarded
+def roofline(
+    before: Path = typer.Argument(help="folder of a finished run"),
+    after: Path | None = typer.Argument(None, help="folder of another: of the compressed network, say"),
+    out: Path = typer.Option(Path("results/roofline"), "--out", help="picture and data: without ending"),
+    cpu: str = typer.Option("shipped", "--cpu", help="a file of `ceilings --out`, `shipped`, or `none`"),
+    as_json: bool = JSON,
+) -> None:
+    """Layers under the ceilings that bind them; of two runs, before and after; beside a measured CPU."""
+    from accelsim import plots
+    from accelsim.report import read_run
+    from accelsim.study.ceilings import read_ceilings, shipped_ceilings
+
+    measured = None
+    if cpu != "none":
+        measured = shipped_ceilings() if cpu == "shipped" else read_ceilings(Path(cpu))
+    was = read_run(before)
+    if after is None:
+        table, figure = plots.roofline_table(was), plots.roofline(was, measured)
+        shown = ["layer", "dense_operations_per_byte", "effective_tops", "skipping_ceiling_tops"]
+        shown += ["dram_ceiling_tops", "scratchpad_ceiling_tops", "ceiling", "ceiling_fraction"]
+    else:
+        now = read_run(after)
+        table, figure = plots.roofline_change_table(was, now), plots.roofline_change(was, now, measured)
+        shown = ["layer", "speedup"]
+        for column in ("dense_operations_per_byte", "effective_tops", "ceiling", "ceiling_fraction"):
+            shown += [f"before_{column}", f"after_{column}"]
+    files = plots.save(figure, out, table)
+    if as_json:
+        rows = json.loads(table.to_json(orient="records"))
+        show({"layers": rows, "files": [str(path) for path in files]})
+        return
+    print(wrapped(table[shown]), end="")
+    print("\n".join(str(path) for path in files))
 
 
 @app.command("cache-study")
