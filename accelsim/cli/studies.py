@@ -1,16 +1,18 @@
-"""ceilings, roofline, cache-study."""
+"""ceilings, roofline, cache-study, compression."""
 
 import json
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import typer
 
 from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
 from accelsim.cli.inputs import SET
-from accelsim.errors import InputError
+from accelsim.errors import InputError, listed
 
 if TYPE_CHECKING:
+    from accelsim.study.compression import CompressionStudy
     from accelsim.trace import NetworkTrace
 
 _CACHE_LAYERS = ("conv1_2", "conv3_2", "conv5_2")  # of VGG-16: large maps, the middle, many filters
@@ -157,3 +159,76 @@ def cache_study(
     print(wrapped(table[shown]), end="")
     print(f"\n{done.touches:,} line accesses, {done.touches_per_s / 1e6:.1f} million in a second of one core")
     print("\n".join(str(path) for path in files))
+
+
+@app.command("compression")
+@guarded
+def compression(
+    networks: list[str] = typer.Argument(
+        None, help="traces' files, or networks of `workloads list` (default: pose-detection)"
+    ),
+    hardware: list[str] = typer.Option([], "--hardware", help="a chip or a YAML file (default: all shipped)"),
+    overrides: list[str] = SET,
+    density: float = typer.Option(
+        0.4, "--density", help="kept weights of networks without zeros of their own"
+    ),
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of filled weights, synthetic zeros and sampled checks"),
+    out: Path = typer.Option(Path("results/compression"), "--out", help="folder of tables and pictures"),
+    as_json: bool = JSON,
+) -> None:
+    """A network uncompressed, quantised, pruned and encoded on every chip: what is gained, and why."""
+    from accelsim import plots
+    from accelsim.files import write_whole
+    from accelsim.hardware import load_hardware, presets
+    from accelsim.plots.save import csv_bytes
+    from accelsim.study.compression import VARIANTS, compression_study
+
+    chips = [load_hardware(name, overrides) for name in hardware or presets()]
+    documents = {}
+    for name in networks or ["pose-detection"]:
+        trace = open_network(name, seed)
+        with steps(trace.network.name, len(chips) * len(VARIANTS)) as progress:
+            done = compression_study(
+                trace, chips, density=density, threads=threads, seed=seed, progress=progress
+            )
+        stem = out / done.network
+        title = f"{done.network}: compression on every chip"
+        files = [*plots.save(plots.compression(done.table, title), stem / "compression", done.table)]
+        write_whole(stem / "kinds.csv", csv_bytes(done.kinds))
+        files.append(stem / "kinds.csv")
+        documents[name] = {
+            "rows": json.loads(done.table.to_json(orient="records")),
+            "kinds": json.loads(done.kinds.to_json(orient="records")),
+            "left_out": done.left_out,
+            "sentences": done.sentences,
+            "files": [str(path) for path in files],
+        }
+        if not as_json:
+            _print_compression(done)
+            print("\n".join(str(path) for path in files), end="\n\n")
+    if as_json:
+        show(documents)
+
+
+def _print_compression(done: "CompressionStudy") -> None:
+    wide = done.table.pivot(index="chip", columns="variant")
+    table = done.table[done.table["variant"] == "uncompressed"][["chip", "cycles"]].copy()
+    table["DRAM-bound_percent"] = (
+        100 * wide["dram_bound_fraction"]["uncompressed"].loc[table["chip"]].to_numpy()
+    )
+    for column, what in (("speedup", "speed-up"), ("dram_bytes_fraction", "bytes_%")):
+        for variant in ("quantised", "pruned", "encoded"):
+            values = wide[column][variant].loc[table["chip"]].to_numpy()
+            table[f"{variant} {what}"] = values if column == "speedup" else 100 * values
+    table["encoded energy_percent"] = 100 * wide["energy_fraction"]["encoded"].loc[table["chip"]].to_numpy()
+    print(f"{done.network}: against the uncompressed network on the same chip\n")
+    print(wrapped(table), end="\n")
+    for sentence in done.sentences:
+        print(fill(sentence, 110, subsequent_indent="  "))
+    for chip, layers in done.left_out.items():
+        by_reason: dict[str, list[str]] = {}
+        for layer, reason in layers.items():
+            by_reason.setdefault(reason.split(": ", 1)[-1], []).append(layer)
+        for reason, names in by_reason.items():
+            print(fill(f"left out on {chip}: {listed(names)}: {reason}", 110, subsequent_indent="  "))

@@ -12,6 +12,7 @@ picture     data                  shows
 `roofline`  `roofline_table`      TOPS against operations per DRAM byte, with each layer's ceilings
 `roofline_change`  `roofline_change_table`  the same of two runs, with an arrow per layer
 `cache`     (of `cache_study`)    DRAM bytes and energy of caches beside the scratchpad
+`compression`  (of its study)     speed-up, bytes and energy of compressed networks, by chip
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
@@ -23,6 +24,7 @@ picture     data                  shows
 from accelsim.plots.cache import cache
 from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
+from accelsim.plots.compression import compression
 from accelsim.plots.curves import curves
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
@@ -39,6 +41,7 @@ __all__ = [
     "cache",
     "compare",
     "compare_table",
+    "compression",
     "curves",
     "cycles",
     "cycles_table",
