@@ -182,7 +182,8 @@ def compression(
     from accelsim.files import write_whole
     from accelsim.hardware import load_hardware, presets
     from accelsim.plots.save import csv_bytes
-    from accelsim.study.compression import VARIANTS, compression_study
+    from accelsim.study.compression import compression_study
+    from accelsim.study.compression_variants import VARIANTS
 
     chips = [load_hardware(name, overrides) for name in hardware or presets()]
     documents = {}
@@ -193,7 +194,7 @@ def compression(
                 trace, chips, density=density, threads=threads, seed=seed, progress=progress
             )
         stem = out / done.network
-        title = f"{done.network}: compression on every chip"
+        title = f"{done.network}: against the uncompressed network on the same chip"
         files = [*plots.save(plots.compression(done.table, title), stem / "compression", done.table)]
         write_whole(stem / "kinds.csv", csv_bytes(done.kinds))
         files.append(stem / "kinds.csv")
@@ -217,11 +218,12 @@ def _print_compression(done: "CompressionStudy") -> None:
     table["DRAM-bound_percent"] = (
         100 * wide["dram_bound_fraction"]["uncompressed"].loc[table["chip"]].to_numpy()
     )
-    for column, what in (("speedup", "speed-up"), ("dram_bytes_fraction", "bytes_%")):
-        for variant in ("quantised", "pruned", "encoded"):
-            values = wide[column][variant].loc[table["chip"]].to_numpy()
-            table[f"{variant} {what}"] = values if column == "speedup" else 100 * values
-    table["encoded energy_percent"] = 100 * wide["energy_fraction"]["encoded"].loc[table["chip"]].to_numpy()
+    for variant in ("quantised", "pruned", "encoded"):
+        table[f"{variant}_x"] = wide["speedup"][variant].loc[table["chip"]].to_numpy()
+    for variant in ("quantised", "pruned", "encoded"):
+        left = wide["dram_bytes_fraction"][variant].loc[table["chip"]]
+        table[f"{variant}_bytes_percent"] = 100 * left.to_numpy()
+    table["encoded_energy_percent"] = 100 * wide["energy_fraction"]["encoded"].loc[table["chip"]].to_numpy()
     print(f"{done.network}: against the uncompressed network on the same chip\n")
     print(wrapped(table), end="\n")
     for sentence in done.sentences:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Looks of the variants: colour and marker tell them apart.
 LOOKS = {"quantised": ("#DDAA33", "s"), "pruned": ("#0077BB", "D"), "encoded": ("#882255", "o")}
+_TICKS = (0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
 _NEEDED = ("chip", "variant", "speedup", "dram_bytes_fraction", "energy_fraction", "dram_bound_fraction")
 
 
@@ -50,17 +51,16 @@ def compression(table: "pd.DataFrame", title: str = "") -> "Figure":
         panels[2].plot(100 * rows["energy_fraction"], y, **look)
     fastest = table["speedup"].max()
     panels[0].set_xscale("log")
-    ticks = [v for v in (0.5, 0.75, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32) if v <= 1.1 * fastest]
     lowest = table["speedup"].min()
-    ticks = [v for v in ticks if v >= min(1, 0.9 * lowest)]
+    ticks = [v for v in _TICKS if min(1, 0.9 * lowest) <= v <= 1.1 * fastest]
     panels[0].set_xticks(ticks, [f"{v:g}" for v in ticks])
     panels[0].minorticks_off()
     names = [f"{chip} ({100 * first[chip]:.0f} %)" for chip in chips]
     panels[0].set_yticks(range(len(chips)), names, fontsize=FONT_POINTS)
     panels[0].set_ylim(len(chips) - 0.4, -0.6)
-    frame(panels[0], x="speed-up over uncompressed, same chip", y="", title=title)
-    frame(panels[1], x="DRAM bytes (% of uncompressed)", y="")
-    frame(panels[2], x="energy (% of uncompressed)", y="")
+    frame(panels[0], x="speed-up (times)", y="", title=title)
+    frame(panels[1], x="DRAM bytes (%)", y="")
+    frame(panels[2], x="energy (%)", y="")
     for axes, unchanged in zip(panels, (1, 100, 100), strict=True):
         axes.axvline(unchanged, color="#444444", linewidth=0.8)
         axes.grid(linewidth=0.3, color="#BBBBBB")

@@ -1,46 +1,27 @@
-"""Does compression speed up every engine? The same network, four ways, on every shipped chip.
+"""Does compression speed up every engine? A network four ways on every shipped chip.
 
-::
-
-    uncompressed   no weight is zero; every tensor dense in DRAM, at the chip's own bits
-    quantised      its weights on a grid of 4 bits, and 4 bits in DRAM; else as uncompressed
-    pruned         the pruned network at the chip's own bits, stored as the chip stores it
-    encoded        the pruned weights on the 4-bit grid, as Huffman-coded run lengths in DRAM; feature maps
-                   in DRAM as masks and values (run lengths where planes are stored row by row)
-
-A pruned network's lost weights are unknown. They are filled with seeded values up to the smallest that its
-layer kept: for cycles only that they are not zero counts. A network without zeros is pruned by magnitude.
-The scratchpad holds what the array reads, always; so zeros of feature maps are skipped in all four.
+The four are those of `compression_variants`; a speed-up is over the uncompressed network on the same chip.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from accelsim.compress.prune import prune_network
-from accelsim.compress.quantise import quantise_weights
 from accelsim.dataflows import unsupported_layers
 from accelsim.errors import InputError, PlanError
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import ColumnBroadcastArray, StructuredArray
+from accelsim.hardware.arrays import ColumnBroadcastArray
 from accelsim.report.kinds import kind_of
 from accelsim.results import LayerResult, NetworkResult, ratio
 from accelsim.simulation import simulate
+from accelsim.study.compression_variants import DENSITY, UNCOMPRESSED, for_array, variant_chip, variants_of
 from accelsim.study.compression_words import sentences
-from accelsim.trace import LayerParameters, NetworkTrace, replace_parameters
-from accelsim.trace.layer import Tensor
+from accelsim.trace import NetworkTrace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNCOMPRESSED = "uncompressed"
-VARIANTS = (UNCOMPRESSED, "quantised", "pruned", "encoded")
-BITS = 4
-DENSITY = 0.4
-# A network with fewer zero weights than this counts as unpruned.
-_PRUNED_FRACTION = 0.1
+_SAME = 1.2  # cycles a slot that differ less are no sign of a worse plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,76 +86,6 @@ def compression_study(
     )
 
 
-def variants_of(trace: NetworkTrace, density: float = DENSITY, seed: int = 0) -> dict[str, NetworkTrace]:
-    """The network's four traces; activations are the same in all."""
-    given = [trace.parameters[name] for name in trace.weighted_layers]
-    weights = sum(parameters.weights.size for parameters in given)
-    zeros = sum(int((~_nonzero(parameters)).sum()) for parameters in given)
-    pruned = trace if zeros >= _PRUNED_FRACTION * weights else prune_network(trace, density)
-    whole = filled(trace, seed)
-    return {
-        UNCOMPRESSED: whole,
-        "quantised": quantise_weights(whole, BITS),
-        "pruned": pruned,
-        "encoded": quantise_weights(pruned, BITS),
-    }
-
-
-def filled(trace: NetworkTrace, seed: int = 0) -> NetworkTrace:
-    """The network with a value in place of every zero weight, up to the smallest that its layer kept."""
-    parameters = {}
-    for index, name in enumerate(trace.weighted_layers):
-        given, kept = trace.parameters[name], _nonzero(trace.parameters[name])
-        zeros = given.weight_zero_points.reshape(-1, 1, 1, 1).astype(np.int32)
-        distance = np.abs(given.weights.astype(np.int32) - zeros)
-        most = int(distance[kept].min()) if kept.any() else 1
-        generator = np.random.default_rng([seed, index])
-        drawn = generator.integers(1, most + 1, given.weights.shape)
-        signed = zeros + drawn * generator.choice(np.array([-1, 1]), given.weights.shape)
-        allowed = np.iinfo(given.weights.dtype)
-        # Beyond the end of the type there is room on the other side of the zero point.
-        signed = np.where((signed < allowed.min) | (signed > allowed.max), 2 * zeros - signed, signed)
-        whole: Tensor = np.where(kept, given.weights, signed).astype(given.weights.dtype)
-        parameters[name] = replace(given, weights=whole)
-    note = f"zero weights filled with values up to the smallest kept of their layer, seed {seed}"
-    return replace_parameters(trace, parameters, note, name=f"{trace.network.name}-filled")
-
-
-def _nonzero(given: LayerParameters) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    return np.asarray(given.weights != given.weight_zero_points.reshape(-1, 1, 1, 1), np.bool_)
-
-
-def variant_chip(chip: Accelerator, variant: str) -> Accelerator:
-    """The chip as it stores a variant's tensors in DRAM.
-
-    EIE's array reads nothing but compressed columns: uncompressed and pruned it has no codebook.
-    """
-    own = chip.encodings
-    dense = {"dram_weights": "dense", "dram_activations": "dense", "dram_outputs": "dense"}
-    stored: dict[str, Any] = {"dram_weight_bits": None, "dram_weight_codebook": False}
-    array: dict[str, Any] = {}
-    interleaved = isinstance(chip.pe_array, ColumnBroadcastArray)
-    if variant in (UNCOMPRESSED, "quantised"):
-        stored |= dense
-        if variant == "quantised":
-            stored["dram_weight_bits"] = BITS
-    elif variant == "encoded":
-        planes = chip.pe_array.chunk_elements == 1
-        masks = "run_length4" if planes else "bitmask"
-        maps = own.activations if own.dram_activations == "same" else own.dram_activations
-        if not interleaved:  # whose columns are compressed in DRAM as they are in its PEs
-            stored |= {"dram_weights": "huffman_run_length5", "dram_weight_bits": BITS}
-        if maps == "dense":
-            stored |= {"dram_activations": masks, "dram_outputs": masks}
-    if interleaved and variant != "encoded":
-        bits = BITS if variant == "quantised" else chip.pe_array.weight_bits
-        array = {"codebook": False, "stored_weight_bits": bits}
-    document = chip.model_dump()
-    document["encodings"] |= stored
-    document["pe_array"] |= array
-    return Accelerator.model_validate(document)
-
-
 def _on_chip(
     traces: dict[str, NetworkTrace],
     chip: Accelerator,
@@ -184,14 +95,7 @@ def _on_chip(
 ) -> tuple[dict[str, NetworkResult], dict[str, str]]:
     """Results by variant, all of the same layers; and the layers left out, with the reason."""
     fitted = {variant: variant_chip(chip, variant) for variant in traces}
-    if isinstance(chip.pe_array, StructuredArray):  # which uses no other zeros
-        array = chip.pe_array
-        share = array.kept_per_block / array.block_elements
-        pruned = {
-            variant: prune_network(traces[variant], share, "n_m", array.block_elements)
-            for variant in ("pruned", "encoded")
-        }
-        traces = traces | pruned
+    traces = for_array(traces, chip)
     left_out: dict[str, str] = {}
     for variant, trace in traces.items():
         left_out = unsupported_layers(trace, fitted[variant]) | left_out
@@ -212,7 +116,47 @@ def _on_chip(
             continue
         if progress is not None:
             progress(f"{chip.name} {variant}")
-    return (results if len(left_out) < len(layers) else {}), left_out
+    if len(left_out) == len(layers):
+        return {}, left_out
+    return {
+        variant: _with_known_plans(variant, results, traces[variant], fitted[variant], seed)
+        for variant in results
+    }, left_out
+
+
+def _with_known_plans(
+    variant: str, results: dict[str, NetworkResult], trace: NetworkTrace, chip: Accelerator, seed: int
+) -> NetworkResult:
+    """A variant's result, its layers with a plan of another variant where that is faster.
+
+    The mapper estimates; what it misses on one variant must not look like a gain or loss of compression.
+    Tried where a layer is slower than in an earlier variant, or, uncompressed, takes more cycles a slot.
+    """
+    order = list(results)
+    others = [name for name in order if name != variant]
+    layers = list(results[variant].layer_results)
+    for index, own in enumerate(layers):
+        if own.layer is None:
+            continue
+        tried = [own.plan]
+        for other in others:
+            known = results[other].layer_results[index]
+            earlier = order.index(other) < order.index(variant) and own.cycles > known.cycles
+            careless = variant == UNCOMPRESSED and _slot_cycles(own) > _SAME * _slot_cycles(known)
+            if known.plan in tried or known.plan is None or not (earlier or careless):
+                continue
+            tried.append(known.plan)
+            try:
+                again = simulate(trace.layer(own.name), chip, plans={own.name: known.plan}, seed=seed)
+            except PlanError:
+                continue
+            layers[index] = min(layers[index], again.layer_results[0], key=lambda result: result.cycles)
+    return replace(results[variant], layer_results=tuple(layers))
+
+
+def _slot_cycles(layer: LayerResult) -> float:
+    """Cycles of the array for each MAC that takes a slot."""
+    return ratio(layer.totals["compute_cycles"], layer.totals["done_macs"] + layer.totals["gated_macs"])
 
 
 def _rows(
@@ -248,7 +192,7 @@ def _rows(
 
 
 def _spent(result: NetworkResult) -> dict[str, int]:
-    """Cycles between tiles, which wait for DRAM; of operations of the postprocessor; in which tiles compute."""
+    """Cycles between tiles (waits for DRAM), of operations, and in which tiles compute."""
     array = result.total("compute_cycles")
     operations = sum(layer.cycles for layer in result.layer_results if layer.layer is None)
     return {"dram_wait": result.cycles - array - operations, "operation": operations, "array": array}
