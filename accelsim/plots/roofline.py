@@ -142,7 +142,7 @@ def cpu_ceilings(axes: "Axes", cpu: "pd.DataFrame | None") -> "list[Line2D]":
         roof = np.minimum(x * row["memory_gb_per_s"] / 1e3, row["int8_tops"])
         cores = f"{row['cores']} core" + ("s" if row["cores"] > 1 else "")
         label = (
-            f"{shortened(row['cpu'], 24)}, {cores}, measured:\n"
+            f"{shortened(row['cpu'].split(' (')[0], 24)}, {cores}, measured:\n"
             f"{row['int8_tops']:.3g} TOPS, {row['memory_gb_per_s']:.3g} GB/s"
         )
         style = ((0, (1, 2)), (0, (4, 1, 1, 1)))[index % 2]

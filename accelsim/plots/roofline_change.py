@@ -96,7 +96,14 @@ def roofline_change(before: Run, after: Run, cpu: "pd.DataFrame | None" = None) 
     dress(axes, f"{of}, on {on}")
     longest = table["before_cycles"].iloc[:-1].sort_values(ascending=False, kind="stable").index[:_NAMED]
     colours = [CEILING_COLOURS.get(name, "black") for name in table["after_ceiling"]]
-    name_points(axes, table["layer"].tolist(), ends, colours, [len(table) - 1, *longest], [*lines, *of_cpu])
+    name_points(
+        axes,
+        table["layer"].tolist(),
+        np.concatenate([ends, starts]),
+        colours,
+        [len(table) - 1, *longest],
+        [*lines, *of_cpu],
+    )
     return figure
 
 

@@ -16,7 +16,7 @@ from accelsim.study.compression_variants import (
     variant_chip,
     variants_of,
 )
-from accelsim.study.compression_words import cause_of, sentences
+from accelsim.study.compression_words import cause_of
 from accelsim.trace import from_layers
 from accelsim.zoo import synthetic_layer
 
@@ -132,4 +132,3 @@ def test_what_a_gain_is_said_to_come_from():
     assert cause_of(row) == "memory"
     assert cause_of(row | {"saved_array_cycles": 61}) == "array"
     assert cause_of(row | {"speedup": 1.09}) == "none"
-    assert sentences.__doc__
