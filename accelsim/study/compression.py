@@ -14,7 +14,14 @@ from accelsim.hardware.arrays import ColumnBroadcastArray
 from accelsim.report.kinds import kind_of
 from accelsim.results import LayerResult, NetworkResult, ratio
 from accelsim.simulation import simulate
-from accelsim.study.compression_variants import DENSITY, UNCOMPRESSED, for_array, variant_chip, variants_of
+from accelsim.study.compression_variants import (
+    DENSITY,
+    UNCOMPRESSED,
+    VARIANTS,
+    for_array,
+    variant_chip,
+    variants_of,
+)
 from accelsim.study.compression_words import sentences
 from accelsim.trace import NetworkTrace
 
@@ -118,10 +125,9 @@ def _on_chip(
             progress(f"{chip.name} {variant}")
     if len(left_out) == len(layers):
         return {}, left_out
-    return {
-        variant: _with_known_plans(variant, results, traces[variant], fitted[variant], seed)
-        for variant in results
-    }, left_out
+    for variant in VARIANTS:  # each after those before it, so that no variant lacks a plan that they have
+        results[variant] = _with_known_plans(variant, results, traces[variant], fitted[variant], seed)
+    return results, left_out
 
 
 def _with_known_plans(

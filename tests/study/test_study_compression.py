@@ -105,6 +105,12 @@ def test_compression_saves_bytes_everywhere_and_time_where_memory_was_the_limit(
     assert "1 gain nothing (fast)" in told["fast"][1][0]
 
 
+def test_a_dense_chip_gains_nothing_from_zeros_that_nothing_encodes():
+    table = compression_study(network(), [load_hardware("dense-16x16")]).table.set_index("variant")
+    assert table["speedup"]["pruned"] == 1
+    assert table["dram_bytes_fraction"]["encoded"] < table["dram_bytes_fraction"]["pruned"] == 1
+
+
 def test_layers_that_a_chip_cannot_run_are_left_out_of_all_variants_and_listed():
     done = compression_study(network(), [load_hardware("eie-64"), load_hardware("both-skip-16x16")])
     assert list(done.left_out) == ["eie-64"]
