@@ -185,7 +185,7 @@ def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> 
     layer, array = trace.layer, chip.pe_array
     dataflow = DATAFLOWS[chip.dataflow]
     prepared = dataflow.prepare(trace, chip)
-    nonzero, drawn = _nonzero_outputs(trace, of.seed)
+    nonzero, drawn = nonzero_outputs(trace, of.seed)
     sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
     chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
     boxes, traffic = checked(chosen, layer, chip, sizes)
@@ -232,7 +232,7 @@ def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> 
     return result
 
 
-def _nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
+def nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
     """Mask of the non-zero outputs, and whether it is drawn at the density of the layer's input."""
     if trace.outputs is not None:
         return trace.outputs != trace.output_zero_point, False

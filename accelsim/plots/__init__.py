@@ -9,7 +9,10 @@ picture     data                  shows
 ==========  ====================  ==========================================================
 `cycles`    `cycles_table`        cycles of each layer, by cause
 `energy`    `energy_table`        energy of each layer, by component, with low and high bound
-`roofline`  `roofline_table`      TOPS against operations per DRAM byte, with both ceilings
+`roofline`  `roofline_table`      TOPS against operations per DRAM byte, with each layer's ceilings
+`roofline_change`  `roofline_change_table`  the same of two runs, with an arrow per layer
+`cache`     (of `cache_study`)    DRAM bytes and energy of caches beside the scratchpad
+`compression`  (of its study)     speed-up, bytes and energy of compressed networks, by chip
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
@@ -18,11 +21,15 @@ picture     data                  shows
 ==========  ====================  ==========================================================
 """
 
+from accelsim.plots.cache import cache
+from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
+from accelsim.plots.compression import compression
 from accelsim.plots.curves import curves
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
-from accelsim.plots.roofline import roofline, roofline_table
+from accelsim.plots.roofline import roofline
+from accelsim.plots.roofline_change import roofline_change, roofline_change_table
 from accelsim.plots.run import Run, RunTables, tables_of
 from accelsim.plots.save import save
 from accelsim.plots.sweep import sweep, sweep_table
@@ -31,8 +38,10 @@ from accelsim.plots.timeline import timeline, timeline_table
 __all__ = [
     "Run",
     "RunTables",
+    "cache",
     "compare",
     "compare_table",
+    "compression",
     "curves",
     "cycles",
     "cycles_table",
@@ -40,6 +49,8 @@ __all__ = [
     "energy_table",
     "formats",
     "roofline",
+    "roofline_change",
+    "roofline_change_table",
     "roofline_table",
     "save",
     "smallest_table",
