@@ -31,7 +31,10 @@ class ActionCount:
 
 @dataclass(frozen=True, slots=True)
 class EnergyRow:
-    """One row of the bill: count x pj_each = pj, with bounds and the source of the price."""
+    """One row of the bill: count x pj_each = pj, with bounds and the source of the price.
+
+    Prices of one `group` move together when they are drawn; `priced_by` is the table's file and line.
+    """
 
     component: str
     action: str
@@ -42,6 +45,8 @@ class EnergyRow:
     low_pj: float
     high_pj: float
     source: str
+    group: str = ""
+    priced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
-TEXT_COLUMNS = ("layer", "kind", "bound_by", "plan", "component", "action", "unit", "source")
+TEXT_COLUMNS = (
+    "layer",
+    "kind",
+    "bound_by",
+    "plan",
+    "component",
+    "action",
+    "unit",
+    "source",
+    "group",
+    "priced_by",
+)
 ENERGY_COLUMNS = (
     "input",
     "layer",
@@ -47,6 +58,8 @@ ENERGY_COLUMNS = (
     "low_pj",
     "high_pj",
     "source",
+    "group",
+    "priced_by",
 )
 
 
