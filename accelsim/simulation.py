@@ -20,7 +20,7 @@ import numpy.typing as npt
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS, unsupported_layers
-from accelsim.energy import action_counts, price, table_of
+from accelsim.energy import action_counts, area_mm2, price, table_of
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
@@ -110,6 +110,7 @@ def simulate(
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
         left_out=left_out,
+        area_mm2=area_mm2(chip, table),
         provenance=_provenance(trace, setting),
     )
 

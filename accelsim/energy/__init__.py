@@ -2,7 +2,7 @@
 
 from accelsim.energy.actions import NOT_COUNTED, UNPRICED, action_counts
 from accelsim.energy.area import AreaRow, ChipArea, chip_area
-from accelsim.energy.price import area_of, price
+from accelsim.energy.price import area_mm2, area_of, price
 from accelsim.energy.rows import PriceRow
 from accelsim.energy.table import EnergyTable, load_table, table_of, tables
 
@@ -14,6 +14,7 @@ __all__ = [
     "EnergyTable",
     "PriceRow",
     "action_counts",
+    "area_mm2",
     "area_of",
     "chip_area",
     "load_table",

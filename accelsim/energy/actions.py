@@ -10,11 +10,11 @@ its mask bits.
 
 from collections.abc import Mapping
 
+from accelsim.bill import ActionCount
 from accelsim.energy.storage import clocked_bits
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import ColumnBroadcastArray
-from accelsim.results import ActionCount
 from accelsim.tables import COUNTERS, TILE_CAUSES, TRAFFIC
 from accelsim.units import ceil_div
 

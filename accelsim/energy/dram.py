@@ -15,10 +15,10 @@ Powers stand for each GB/s of the chip's peak, so channels scale with it.
 
 from collections.abc import Sequence
 
+from accelsim.bill import ActionCount
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
-from accelsim.results import ActionCount
 from accelsim.units import ceil_div
 
 # Counts that follow from others and from the table; a stored run's are made anew when it is priced again.

@@ -9,9 +9,11 @@
 Nothing has a default: an action without a row is an error, and each line names the row that priced it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import sram
 from accelsim.energy.area import ChipArea, chip_area, macro_bytes
 from accelsim.energy.dram import with_parts
@@ -19,7 +21,6 @@ from accelsim.energy.rows import PriceRow
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
-from accelsim.results import ActionCount, EnergyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,14 @@ def area_of(chip: Accelerator, table: EnergyTable) -> ChipArea:
     if table.node_nm is None:
         raise InputError(f"{table.name}: no row states node_nm: areas and lengths of wires need it")
     return chip_area(chip, table.node_nm)
+
+
+def area_mm2(chip: Accelerator, table: EnergyTable) -> tuple[float, float, float]:
+    """The chip's area at the table's node and its bounds; nan where no row states a node."""
+    if table.node_nm is None:
+        return math.nan, math.nan, math.nan
+    area = chip_area(chip, table.node_nm)
+    return (area.mm2, *area.bounds_mm2)
 
 
 def _of_width(action: ActionCount, chip: Accelerator, table: EnergyTable) -> PriceRow:

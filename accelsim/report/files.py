@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from accelsim import plots
+from accelsim.energy import NOT_COUNTED
 from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
@@ -189,6 +190,7 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
         "notes": notes(result),
         "not_modelled": list(result.not_modelled),
         "left_out": result.left_out,
+        "unpriced": [f"{what}: {reason}" for what, reason in NOT_COUNTED.items()],
         "provenance": result.provenance,
         "chip": run.chip.model_dump(mode="json"),
     }

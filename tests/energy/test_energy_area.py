@@ -4,12 +4,12 @@ import math
 
 import pytest
 
+from accelsim.bill import ActionCount
 from accelsim.energy import area_of, chip_area, load_table, price, sram
 from accelsim.energy.storage import clocked_bits, pe_storage
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
 from accelsim.hardware import load_hardware, presets
-from accelsim.results import ActionCount
 
 pytestmark = pytest.mark.small
 

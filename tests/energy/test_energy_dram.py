@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import EnergyTable, action_counts, load_table, price
 from accelsim.energy.dram import is_derived, row_size, with_parts
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.results import ActionCount, EnergyRow
 
 pytestmark = pytest.mark.small
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import (
     UNPRICED,
     EnergyTable,
@@ -21,7 +22,6 @@ from accelsim.energy import (
 )
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware, presets
-from accelsim.results import ActionCount, EnergyRow
 from accelsim.tables import COUNTERS, TRAFFIC
 
 pytestmark = pytest.mark.small
