@@ -110,3 +110,99 @@ def _print_whatif(runs: "list[Repriced]", document: dict[str, Any], draws: int, 
             value = swept["break_even_pj"]
             meets = f"at {value:.4g} pJ" if value == value else "at no price of 0 or more"
             print(f"A and B take the same energy {meets}")
+
+
+@energy_app.command("list")
+@guarded
+def energy_list(as_json: bool = JSON) -> None:
+    """The shipped tables: node, rows, components."""
+    from accelsim.energy import load_table, tables
+
+    rows = [
+        {
+            "table": name,
+            "node_nm": found.node_nm,
+            "rows": len(found.rows),
+            "components": list(dict.fromkeys(row.component for row in found.rows)),
+        }
+        for name in tables()
+        for found in [load_table(name)]
+    ]
+    if as_json:
+        show(rows)
+        return
+    for row in rows:
+        components = ", ".join(dict.fromkeys(r.component for r in load_table(str(row["table"])).rows))
+        print(f"{row['table']:<6} {row['rows']} rows: {components}")
+
+
+@energy_app.command("show")
+@guarded
+def energy_show(
+    table: str = typer.Argument("45nm", help="a shipped table or a CSV file"),
+    node: float | None = typer.Option(None, "--node", help="node in nm that the table is scaled to"),
+    overlay: str | None = typer.Option(None, "--overlay", help="a CSV file of rows over the table"),
+    ert: bool = typer.Option(False, "--ert", help="as an energy reference table of Accelergy (YAML)"),
+    as_csv: bool = typer.Option(False, "--csv", help="as a table's CSV file"),
+    as_json: bool = JSON,
+) -> None:
+    """Every price of a table, at a node, with an overlay; and the row that states it."""
+    from dataclasses import asdict
+
+    from accelsim.energy import load_table
+    from accelsim.energy.ert import csv_text, to_ert
+
+    found = load_table(table, node_nm=node, overlay=overlay)
+    if as_json:
+        show([asdict(row) for row in found.rows])
+    elif ert or as_csv:
+        print((to_ert if ert else csv_text)(found.rows), end="")
+    else:
+        for row in found.rows:
+            sizes = ((row.size_bytes, " B"), (row.width_bits, " bit"))
+            of = "".join(f" {value}{unit}" for value, unit in sizes if value)
+            name = f"{row.component}.{row.action}{of}"
+            bounds = f"{row.pj:.4g} ({row.low_pj:.4g} to {row.high_pj:.4g})"
+            print(f"{name:<36} {bounds:<34} per {row.unit:<16} {row.place}; {row.source}")
+        for (component, action), reason in found.without_rule.items():
+            print(f"{component}.{action}: none; {reason}")
+
+
+@energy_app.command("import")
+@guarded
+def energy_import(
+    path: Path = typer.Argument(help="an energy reference table of Accelergy (YAML)"),
+    out: Path = typer.Option(Path("prices.csv"), "--out", help="the table to write"),
+    unit: str | None = typer.Option(None, "--unit", help="what energies are per, where arguments do not say"),
+    as_json: bool = JSON,
+) -> None:
+    """An ERT as a table of prices, for `energy.table` or `energy.overlay`."""
+    from accelsim.energy.ert import csv_text, from_ert
+    from accelsim.files import write_whole
+
+    rows = from_ert(path, unit)
+    write_whole(out, csv_text(rows).encode())
+    if as_json:
+        show({"file": str(out), "rows": len(rows)})
+    else:
+        print(f"{len(rows)} rows in {out}")
+
+
+@energy_app.command("sram")
+@guarded
+def energy_sram(
+    node: float = typer.Option(45, "--node", help="node in nm: 65, 45, 32, 22, 16 or 7"),
+    out: Path = typer.Option(Path("results/sram"), "--out", help="folder of the table and the picture"),
+    as_json: bool = JSON,
+) -> None:
+    """CACTI's points beside the fit that prices scratchpads: a table, a picture."""
+    from accelsim import plots
+    from accelsim.study.sram_fit import fit_table
+
+    table = fit_table(node)
+    files = plots.save(plots.sram_fit(table, node), out / f"sram_{node:g}nm", table)
+    if as_json:
+        show({"points": json.loads(table.to_json(orient="records")), "files": [str(path) for path in files]})
+        return
+    print(wrapped(table), end="")
+    print("\n".join(str(path) for path in files))

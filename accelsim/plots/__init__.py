@@ -8,23 +8,27 @@ matplotlib and pandas are imported when the first picture is drawn.
 picture     data                  shows
 ==========  ====================  ==========================================================
 `cycles`    `cycles_table`        cycles of each layer, by cause
-`energy`    `energy_table`        energy of each layer, by component, with low and high bound
+`energy`    `energy_table`        energy of each layer, by component, with its 90 % interval
+`flow`      `flow_table`          bytes and energy from DRAM to MAC and back
 `roofline`  `roofline_table`      TOPS against operations per DRAM byte, with both ceilings
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
 `curves`    (the given table)     one quantity against another, a curve per value of a column
+`sram_fit`  (the given table)     CACTI's points and the fit that prices scratchpads
 `formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
 
 from accelsim.plots.compare import compare, compare_table
 from accelsim.plots.curves import curves
+from accelsim.plots.flow import flow, flow_table
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
 from accelsim.plots.roofline import roofline, roofline_table
 from accelsim.plots.run import Run, RunTables, tables_of
 from accelsim.plots.save import save
+from accelsim.plots.sram import sram_fit
 from accelsim.plots.sweep import sweep, sweep_table
 from accelsim.plots.timeline import timeline, timeline_table
 
@@ -38,11 +42,14 @@ __all__ = [
     "cycles_table",
     "energy",
     "energy_table",
+    "flow",
+    "flow_table",
     "formats",
     "roofline",
     "roofline_table",
     "save",
     "smallest_table",
+    "sram_fit",
     "sweep",
     "sweep_table",
     "tables_of",

@@ -172,6 +172,7 @@ def _write_plots(run: RunTables, folder: Path) -> list[Path]:
     pictures = [("cycles", plots.cycles(run), plots.cycles_table(run))]
     if not run.energy.empty:
         pictures.append(("energy", plots.energy(run), plots.energy_table(run)))
+        pictures.append(("flow", plots.flow(run), plots.flow_table(run)))
     drawable = plots.roofline_table(run)
     if (drawable["dram_bytes"] > 0).any():
         pictures.append(("roofline", plots.roofline(run), drawable))
