@@ -5,6 +5,7 @@
     PE     = lanes x MAC + clocked bits x register bit + queue and small memories + zero test + clock buffers
     SRAM   = macros x CACTI's area at the macro's size and width (sram.py)
     pitch  = sqrt(area of a PE);  trunk = half a side of the scratchpad + half a side of the array
+             (column_broadcast, cartesian: with each PE's own share of the memory)
 
 Square millimetres. Areas of parts are those of 45 nm (`data/area_45nm.csv`), other nodes scale by Stillmaker
 and Baas' factors; SRAM stands at its own node's points where CACTI has them.
@@ -22,6 +23,7 @@ from accelsim.energy.scaling import factor
 from accelsim.energy.storage import SRAM_FROM_BITS, pe_storage
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import CartesianArray, ColumnBroadcastArray
 from accelsim.units import ceil_div
 
 _AREAS = Path(__file__).parent / "data" / "area_45nm.csv"
@@ -51,6 +53,7 @@ class ChipArea:
     pe_mm2: float
     scratchpad_mm2: float
     pes: int
+    memory_in_pes: bool
 
     @property
     def mm2(self) -> float:
@@ -64,13 +67,18 @@ class ChipArea:
 
     @property
     def pitch_mm(self) -> float:
-        """From a PE to its neighbour: the side of a square PE."""
-        return math.sqrt(self.pe_mm2)
+        """From a PE to its neighbour: the side of a square PE, with its memory where it has its own."""
+        own = self.scratchpad_mm2 / self.pes if self.memory_in_pes else 0.0
+        return math.sqrt(self.pe_mm2 + own)
 
     @property
     def trunk_mm(self) -> float:
-        """From the middle of the scratchpad to that of the array, two squares side by side."""
-        return (math.sqrt(self.scratchpad_mm2) + math.sqrt(self.pe_mm2 * self.pes)) / 2
+        """From the middle of the scratchpad to that of the array, two squares side by side.
+
+        Of a PE with a memory of its own: from the middle of one to that of the other.
+        """
+        parts = self.pes if self.memory_in_pes else 1
+        return (math.sqrt(self.scratchpad_mm2 / parts) + math.sqrt(self.pe_mm2 * self.pes / parts)) / 2
 
 
 @cache
@@ -118,8 +126,10 @@ def chip_area(chip: Accelerator, node_nm: float) -> ChipArea:
         for name, share in zip(("mm2", "low_mm2", "high_mm2"), shares, strict=True)
     ]
     pe = math.fsum(row.mm2 for row in of_pes) / pes
+    # EIE and SCNN: each PE holds its share of weights or activations beside its multipliers.
+    in_pes = isinstance(chip.pe_array, ColumnBroadcastArray | CartesianArray)
     parts.append(AreaRow("filler", 1, "chip", *_bounds(filler), source))
-    return ChipArea(node_nm, tuple(parts), pe, scratchpad.mm2, pes)
+    return ChipArea(node_nm, tuple(parts), pe, scratchpad.mm2, pes, in_pes)
 
 
 def macro_bytes(chip: Accelerator) -> int:

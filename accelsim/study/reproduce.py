@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
+from accelsim.study import (
+    deep_compression,
+    edge_engine,
+    eie,
+    energy_checks,
+    eyeriss,
+    scnn,
+    tpuv1,
+    two_of_four,
+)
 from accelsim.study.entry import Entry, Tables
 
 
@@ -20,6 +29,7 @@ ENTRIES = {
     ),
     "edge-engine": edge_engine.ENTRY,
     "eie": eie.ENTRY,
+    "energy": energy_checks.ENTRY,
     "eyeriss": eyeriss.ENTRY,
     "scnn": scnn.ENTRY,
     "two-of-four": two_of_four.ENTRY,
