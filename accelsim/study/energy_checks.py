@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.bill import ActionCount, EnergyRow
+from accelsim.draws import Line, drawn, interval
 from accelsim.energy import action_counts, chip_area, load_table, price, sram
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.results import LayerResult
@@ -81,23 +82,33 @@ def _of(rows: list[EnergyRow], names: tuple[str, ...]) -> float:
 
 
 def eie_power_table(seed: int = 0) -> "pd.DataFrame":
-    """Power of a PE by component in mW, mean over three layers, beside Table II."""
+    """Power of a PE by component in mW, mean over three layers, with its 90 % interval, beside Table II."""
     import pandas as pd
 
     chip = load_hardware("eie-64", ["scratchpad.capacity_bytes=67108864"])
-    power = dict.fromkeys(EIE_PARTS, 0.0)
+    lines: list[Line] = []
     for row in eie.layers().to_dict("records"):
         if row["layer"] not in EIE_LAYERS:
             continue
         result = eie.run(eie.layer_trace(row, seed), chip)
         ns = result.totals["compute_cycles"] * 1000 / chip.clock_mhz
-        bill = array_bill(result, load_hardware("eie-64"))
-        for part, names in EIE_PARTS.items():
-            power[part] += _of(bill, names) / ns / chip.pe_array.multipliers / len(EIE_LAYERS)
-    power["all"] = math.fsum(power.values())
+        share = 1 / ns / chip.pe_array.multipliers / len(EIE_LAYERS)
+        for priced in array_bill(result, load_hardware("eie-64")):
+            for part, names in enumerate(EIE_PARTS.values()):
+                if {priced.component, f"{priced.component} {priced.action}"} & set(names):
+                    line = priced.line(part)
+                    bounds = {name: getattr(line, name) * share for name in ("low_pj", "pj", "high_pj")}
+                    lines.append(line._replace(**bounds))
+    values = drawn(lines, len(EIE_PARTS))
+    columns = {part: values[:, i] for i, part in enumerate(EIE_PARTS)} | {"all": values.sum(axis=1)}
+    nominal = [math.fsum(line.pj for line in lines if line.layer == i) for i in range(len(EIE_PARTS))]
     published = _published("eie_pe").set_index("component")["power_mw"]
-    rows = [{"component": p, "published_mw": float(published[p]), "mw": mw} for p, mw in power.items()]
-    return pd.DataFrame([_difference(row, "published_mw", "mw") for row in rows])
+    rows = []
+    for (part, draws), mw in zip(columns.items(), [*nominal, math.fsum(nominal)], strict=True):
+        p05, p95 = interval(draws)
+        told = {"component": part, "published_mw": float(published[part]), "mw": mw}
+        rows.append(_difference(told | {"p05_mw": p05, "p95_mw": p95}, "published_mw", "mw"))
+    return pd.DataFrame(rows)
 
 
 def eie_area_table() -> "pd.DataFrame":
