@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelsim import units
+from accelsim.bill import EnergyRow
+from accelsim.draws import drawn, interval
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan
@@ -17,31 +19,6 @@ from accelsim.tables import CAUSES, COUNTERS, TRAFFIC, Table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class ActionCount:
-    """How often a component did something; `unit` is what is counted (mac, access, bit, byte, cycle)."""
-
-    component: str
-    action: str
-    count: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyRow:
-    """One row of the bill: count x pj_each = pj, with bounds and the source of the price."""
-
-    component: str
-    action: str
-    count: int
-    unit: str
-    pj_each: float
-    pj: float
-    low_pj: float
-    high_pj: float
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +53,11 @@ class LayerResult:
         return math.fsum(row.pj for row in self.energy)
 
     @property
+    def on_chip_pj(self) -> float:
+        """The bill without the DRAM's lines."""
+        return math.fsum(row.pj for row in self.energy if row.component != "dram")
+
+    @property
     def dram_read_bytes(self) -> int:
         """Bytes read from DRAM, burst waste included."""
         t = self.totals
@@ -102,6 +84,8 @@ class LayerResult:
     def row(self, chip: Accelerator) -> dict[str, Any]:
         """One row of layers.csv."""
         lanes = chip.pe_array.multipliers * self.cycles
+        ns = self.cycles * 1000 / chip.clock_mhz
+        p05, p95 = interval(drawn([row.line(0) for row in self.energy], 1))
         t = self.totals
         return {
             "input": self.input,
@@ -119,6 +103,10 @@ class LayerResult:
             "energy_pj": self.energy_pj,
             "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
             "energy_high_pj": math.fsum(row.high_pj for row in self.energy),
+            "energy_p05_pj": p05,
+            "energy_p95_pj": p95,
+            "power_mw": ratio(self.energy_pj, ns),
+            "on_chip_power_mw": ratio(self.on_chip_pj, ns),
             "tiles": 0 if self.work is None else len(self.work),
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
@@ -134,7 +122,7 @@ class NetworkResult:
     """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order.
 
     `left_out` are layers that were not run, with the reason. Inputs that ran `together`, as one batch, stand
-    as input 0.
+    as input 0. `area_mm2` is the chip's, and its low and high bound (energy/area.py).
     """
 
     chip: Accelerator
@@ -144,6 +132,7 @@ class NetworkResult:
     not_modelled: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     together: bool = False
+    area_mm2: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -151,7 +140,11 @@ class NetworkResult:
         """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
         import pandas as pd
 
-        return pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        table = pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        if not table.empty:
+            at = list(table.columns).index("on_chip_power_mw") + 1
+            table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
+        return table
 
     @cached_property
     def energy(self) -> "pd.DataFrame":
@@ -201,6 +194,10 @@ class NetworkResult:
         macs, done = self.total("dense_macs"), self.total("effectual_macs")
         array = [r for r in self.layer_results if r.layer is not None]
         pj = self.energy_pj_by_run()
+        on_chip = math.fsum(r.on_chip_pj for r in self.layer_results) / 1e12
+        joule = math.fsum(pj) / 1e12
+        lines = [row.line(0) for r in self.layer_results for row in r.energy]
+        p05, p95 = interval(drawn(lines, 1))
         return {
             "chip": self.chip.name,
             "network": self.network,
@@ -223,6 +220,17 @@ class NetworkResult:
             "energy_uj_high": math.fsum(x.high_pj for r in self.layer_results for x in r.energy)
             / 1e6
             / self.inputs,
+            "energy_uj_p05": ratio(p05 / 1e6, self.inputs),
+            "energy_uj_p95": ratio(p95 / 1e6, self.inputs),
+            "power_mw": ratio(joule * 1e3, seconds),
+            "on_chip_power_mw": ratio(on_chip * 1e3, seconds),
+            "area_mm2": self.area_mm2[0],
+            "area_low_mm2": self.area_mm2[1],
+            "area_high_mm2": self.area_mm2[2],
+            "power_density_mw_per_mm2": ratio(on_chip * 1e3, seconds * self.area_mm2[0]),
+            "inferences_per_joule": ratio(self.inputs, joule),
+            "effective_tops_per_watt": ratio(2 * macs / 1e12, joule),
+            "executed_tops_per_watt": ratio(2 * self.total("done_macs") / 1e12, joule),
             "utilisation_fraction": ratio(self.lane_cycles()["mac"], self.chip.pe_array.multipliers * cycles),
             "bound_by": self.bound_by(),
             "weight_density_fraction": weighted(array, "weight_density_fraction"),

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS, unsupported_layers
-from accelsim.energy import action_counts, load_table, price
+from accelsim.energy import action_counts, area_mm2, price, table_of
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
@@ -93,7 +93,7 @@ def simulate(
     if threads is not None and threads < 1:
         raise InputError(f"simulate: threads must be at least 1, not {threads}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
-    table = load_table(chip.energy.table)
+    table = table_of(chip)
     trace = network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
@@ -110,6 +110,7 @@ def simulate(
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
         left_out=left_out,
+        area_mm2=area_mm2(chip, table),
         provenance=_provenance(trace, setting),
     )
 

@@ -33,12 +33,24 @@ def check_layer(result: LayerResult, chip: Accelerator) -> None:
         "lanes x PEs x cycles",
         chip.pe_array.multipliers * result.cycles,
     )
-    total = math.fsum(row.pj for row in result.energy)
-    rows = math.fsum(row.count * row.pj_each for row in result.energy)
-    if not math.isclose(total, rows, rel_tol=1e-9, abs_tol=1e-9):
-        raise AuditError(f"{result.name}: energy rows add up to {rows} pJ, the total is {total} pJ")
+    _check_bill(result)
     if result.work is not None and result.timeline is not None and result.layer is not None:
         _check_tiles(result, chip)
+
+
+def _check_bill(result: LayerResult) -> None:
+    """Each line is its count times a price that a row of a table states, within its bounds.
+
+    A layer's energy is the sum of its lines, so it needs no account of its own.
+    """
+    for row in result.energy:
+        what = f"{result.name}: energy of {row.component}, {row.action}"
+        if not row.priced_by or row.count < 0:
+            raise AuditError(f"{what}: {row.count} x {row.pj_each} pJ, priced by {row.priced_by or 'no row'}")
+        if not math.isclose(row.pj, row.count * row.pj_each, rel_tol=1e-9):
+            raise AuditError(f"{what} is {row.pj} pJ, but {row.count} x {row.pj_each} pJ")
+        if not row.low_pj <= row.pj * (1 + 1e-9) or not row.pj <= row.high_pj * (1 + 1e-9):
+            raise AuditError(f"{what} is {row.pj} pJ, not within {row.low_pj} to {row.high_pj}")
 
 
 def _check_tiles(result: LayerResult, chip: Accelerator) -> None:

@@ -49,7 +49,8 @@ def sweep(
             }
         )
     else:
-        shown = [*axes[0], "cycles_mean", "energy_uj_mean", "utilisation_fraction", "bound_by", "error"]
+        shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
+        shown += ["utilisation_fraction", "bound_by", "error"]
         print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
         print("\n".join(done.sentences))
         print("\n".join(str(path) for path in done.files))

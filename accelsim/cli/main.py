@@ -2,11 +2,11 @@
 
 import typer
 
-from accelsim.cli import compressing, explore, importing, inputs, memory, runs, studies, workloads
+from accelsim.cli import compressing, energies, explore, importing, inputs, memory, runs, studies, workloads
 from accelsim.cli.app import app
 from accelsim.version import VERSION
 
-__all__ = ["compressing", "explore", "importing", "inputs", "main", "memory", "runs", "studies", "workloads"]
+__all__ = ["compressing", "energies", "explore", "importing", "inputs", "main", "memory", "runs", "studies", "workloads"]
 
 
 def _version(wanted: bool) -> None:

@@ -145,7 +145,7 @@ def _print_notes(results: "Sequence[NetworkResult]") -> None:
 @guarded
 def plot(
     folder: Path = typer.Argument(help="folder of a finished run"),
-    kind: str = typer.Option("all", "--kind", help="cycles, energy, roofline, timeline or all"),
+    kind: str = typer.Option("all", "--kind", help="cycles, energy, flow, roofline, timeline or all"),
     layer: str | None = typer.Option(None, "--layer", help="layer of the timeline (default: the longest)"),
     as_json: bool = JSON,
 ) -> None:
@@ -156,6 +156,7 @@ def plot(
     drawers = {
         "cycles": (plots.cycles, plots.cycles_table),
         "energy": (plots.energy, plots.energy_table),
+        "flow": (plots.flow, plots.flow_table),
         "roofline": (plots.roofline, plots.roofline_table),
     }
     kinds = [*drawers, "timeline"] if kind == "all" else [kind]

@@ -92,7 +92,7 @@ class Energy(Part):
     """Which energy table prices the counts."""
 
     table: Annotated[str, Field(min_length=1)] = Field(
-        description="a shipped table's name (45nm) or the path of a CSV file"
+        description="a shipped table's name (45nm, 22nm, 7nm) or the path of a CSV file"
     )
     dram: Annotated[str, Field(min_length=1)] = Field(
         description="the table's component that prices DRAM bits"
@@ -101,6 +101,21 @@ class Energy(Part):
         default="sram_lstp",
         description="the table's component that prices the scratchpad; its cell type decides the leakage",
     )
+    macro_bytes: Count | None = Field(
+        default=None, description="bytes of one of the scratchpad's macros; null: it is a single one"
+    )
+    node_nm: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | None = Field(
+        default=None, description="technology node the table is scaled to; null: its own"
+    )
+    overlay: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="path of a CSV file whose rows replace and add to the table's"
+    )
+
+    @model_validator(mode="after")
+    def _macros_are_within_reason(self) -> "Energy":
+        if self.macro_bytes is not None and self.macro_bytes < 64:
+            raise ValueError(f"macro_bytes must be at least 64, not {self.macro_bytes}")
+        return self
 
 
 class Accelerator(Part):

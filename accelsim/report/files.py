@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from accelsim import plots
+from accelsim.energy import NOT_COUNTED
 from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
@@ -34,7 +35,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
-TEXT_COLUMNS = ("layer", "kind", "bound_by", "plan", "component", "action", "unit", "source")
+TEXT_COLUMNS = (
+    "layer",
+    "kind",
+    "bound_by",
+    "plan",
+    "component",
+    "action",
+    "unit",
+    "source",
+    "group",
+    "priced_by",
+)
 ENERGY_COLUMNS = (
     "input",
     "layer",
@@ -47,6 +59,8 @@ ENERGY_COLUMNS = (
     "low_pj",
     "high_pj",
     "source",
+    "group",
+    "priced_by",
 )
 
 
@@ -158,6 +172,7 @@ def _write_plots(run: RunTables, folder: Path) -> list[Path]:
     pictures = [("cycles", plots.cycles(run), plots.cycles_table(run))]
     if not run.energy.empty:
         pictures.append(("energy", plots.energy(run), plots.energy_table(run)))
+        pictures.append(("flow", plots.flow(run), plots.flow_table(run)))
     drawable = plots.roofline_table(run)
     if (drawable["dram_bytes"] > 0).any():
         pictures.append(("roofline", plots.roofline(run), drawable))
@@ -176,6 +191,7 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
         "notes": notes(result),
         "not_modelled": list(result.not_modelled),
         "left_out": result.left_out,
+        "unpriced": [f"{what}: {reason}" for what, reason in NOT_COUNTED.items()],
         "provenance": result.provenance,
         "chip": run.chip.model_dump(mode="json"),
     }

@@ -3,7 +3,17 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, dram_bench, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
+from accelsim.study import (
+    deep_compression,
+    dram_bench,
+    edge_engine,
+    eie,
+    energy_checks,
+    eyeriss,
+    scnn,
+    tpuv1,
+    two_of_four,
+)
 from accelsim.study.entry import Entry, Tables
 
 
@@ -21,6 +31,7 @@ ENTRIES = {
     "dram": dram_bench.ENTRY,
     "edge-engine": edge_engine.ENTRY,
     "eie": eie.ENTRY,
+    "energy": energy_checks.ENTRY,
     "eyeriss": eyeriss.ENTRY,
     "scnn": scnn.ENTRY,
     "two-of-four": two_of_four.ENTRY,

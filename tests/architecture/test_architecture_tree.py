@@ -30,7 +30,7 @@ HEAVY = {
     "scipy",
     "rich",
 }
-UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction")
+UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction", "mw", "mm2")
 COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations"}
 KEYS = {"input", "layer", "tile"} | {f"{loop}{edge}" for loop in "nkcpq" for edge in "01"}
 KEYS |= {"resident", "spatial"} | {f"tile_{loop}" for loop in "nkcpq"}

@@ -94,7 +94,7 @@ def test_a_finished_run_can_be_drawn_and_compared(run: Run, npz: Path, tmp_path:
     failed(
         run("plot", dense, "--kind", "pie"),
         2,
-        "--kind must be one of cycles, energy, roofline, timeline, all, not 'pie'",
+        "--kind must be one of cycles, energy, flow, roofline, timeline, all, not 'pie'",
     )
     failed(run("plot", "out"), 2, "out/summary.json: cannot be read")
     failed(run("compare", dense, "nothing"), 2, "nothing/summary.json")

@@ -56,9 +56,11 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "dram.burst_bytes": (256, []),
     "energy.sram": ("sram_hp", []),
     "energy.dram": ("ddr3", []),
+    "energy.macro_bytes": (1024, []),
+    "energy.node_nm": (22, []),
 }
 # What decides no result: names, and choices of which only one exists so far.
-ALONE = {"schema_version", "name", "description", "dataflow", "dram.model", "energy.table"}
+ALONE = {"schema_version", "name", "description", "dataflow", "dram.model", "energy.table", "energy.overlay"}
 
 
 @pytest.fixture(scope="module")

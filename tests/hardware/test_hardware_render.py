@@ -48,6 +48,8 @@ CHANGES = {
     "energy.table": "other",
     "energy.dram": "hbm2",
     "energy.sram": "sram_hp",
+    "energy.macro_bytes": "4096",
+    "energy.overlay": "mine.csv",
 }
 
 # Keys of one legal value (lane_sync: beside pooled lanes).
