@@ -54,6 +54,7 @@ class LayerResult:
     Of tensors that stay in the scratchpad between layers (docs/between_layers.md): `held_bytes` is what all
     of them take while this runs, `kept_in_bytes` and `kept_out_bytes` are those of its own inputs and output,
     `saved_dram_bytes` is what it would move in DRAM if nothing were kept, less what it moves.
+    `fused` names the chain of layers that it ran in; its tiles' instants are those from the chain's start.
     """
 
     name: str
@@ -77,6 +78,7 @@ class LayerResult:
     kept_in_bytes: int = 0
     kept_out_bytes: int = 0
     saved_dram_bytes: int = 0
+    fused: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -128,6 +130,7 @@ class LayerResult:
             "kept_in_bytes": self.kept_in_bytes,
             "kept_out_bytes": self.kept_out_bytes,
             "saved_dram_bytes": self.saved_dram_bytes,
+            "fused": "+".join(self.fused),
             "energy_pj": self.energy_pj,
             "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
             "energy_high_pj": math.fsum(row.high_pj for row in self.energy),

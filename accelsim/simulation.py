@@ -8,33 +8,25 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from accelsim.audit.between import check_kept
-from accelsim.audit.books import check_layer
-from accelsim.audit.outputs import check_outputs
-from accelsim.dataflows import DATAFLOWS, unsupported_layers
-from accelsim.energy import action_counts, load_table, price
+from accelsim.dataflows import unsupported_layers
+from accelsim.energy import load_table
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
-from accelsim.execution import operation_result
+from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
-from accelsim.machine import run_layer
-from accelsim.machine.dram import BandwidthChannel
-from accelsim.machine.idle import idle_cycles, layer_cycles
-from accelsim.mapper.search import best_plan, checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.results import LayerResult, NetworkResult
-from accelsim.schedule.between import BetweenLayers, Held, Schedule, keep_schedule
+from accelsim.schedule.between import keep_schedule
+from accelsim.schedule.held import BetweenLayers, Held, Schedule
 from accelsim.schedule.lives import Node
-from accelsim.schedule.planning import LayerInput, layer_input, with_kept
-from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
+from accelsim.schedule.planning import LayerInput, layer_input
 from accelsim.trace import LayerTrace, NetworkTrace, network_of
 from accelsim.version import versions
 
@@ -56,6 +48,7 @@ class _Setting:
 
 
 _Run = tuple[int, NetworkTrace, Schedule]
+_Job = Callable[[], list[LayerResult]]
 
 
 def simulate(
@@ -82,7 +75,8 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
-        spare most DRAM bytes (docs/between_layers.md); or BetweenLayers, with tensors that must be kept
+        spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
+        band; or BetweenLayers, with tensors that must be kept and chains that must be fused
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks and drawn outputs
     progress : called with a layer's name when it is done
@@ -138,22 +132,33 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "seed": of.seed,
         "between_layers": of.between.mode,
         **({"keep": ", ".join(of.between.keep)} if of.between.keep else {}),
+        **({"fuse": ", ".join("+".join(chain) for chain in of.between.fuse)} if of.between.fuse else {}),
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **trace.network.provenance,
     }
 
 
-def _jobs(runs: list[_Run], of: _Setting) -> list[Callable[[], LayerResult]]:
+def _jobs(runs: list[_Run], of: _Setting) -> list[_Job]:
     """What is to be done: input by input (or all together), in execution order."""
-    jobs: list[Callable[[], LayerResult]] = []
-    for index, one, schedule in runs:
-        for node in _running(one, of):
-            held = schedule.at(node)
-            if isinstance(node, LayerNode):
-                jobs.append(partial(_layer, one, node, index, of, held))
-            else:
-                jobs.append(partial(operation_result, one, node, index, of.chip, of.table, held))
-    return jobs
+    return [
+        partial(_step, one, nodes, index, of, [schedule.at(node) for node in nodes])
+        for index, one, schedule in runs
+        for nodes in schedule.steps(_running(one, of))
+    ]
+
+
+def _step(
+    one: NetworkTrace, nodes: Sequence[Node], index: int, of: _Setting, held: list[Held]
+) -> list[LayerResult]:
+    """One node, or a chain of fused layers."""
+    node, shared = nodes[0], (index, of.chip, of.table)
+    if len(nodes) > 1:
+        inputs = [_input(one, node, of) for node in nodes if isinstance(node, LayerNode)]
+        return run_fused(inputs, *shared, held, of.seed)
+    if not isinstance(node, LayerNode):
+        return [operation_result(one, node, *shared, held[0])]
+    plan = of.plans.get(node.layer.name)
+    return [run_alone(_input(one, node, of), node, *shared, held[0], plan, of.seed)]
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
@@ -178,9 +183,9 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
                 _running(one, of),
                 of.chip,
                 partial(_input, one, of=of),
+                of.between,
                 plans=of.plans,
                 left_out=of.left_out,
-                wanted=of.between.keep,
             )
         found.append((index, one, schedule))
     return found
@@ -204,19 +209,20 @@ def _check_supported(
         raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
 
 
-def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress | None) -> list[LayerResult]:
-    def one(job: Callable[[], LayerResult]) -> LayerResult:
-        result = job()
+def _run(jobs: list[_Job], threads: int, progress: Progress | None) -> list[LayerResult]:
+    def one(job: _Job) -> list[LayerResult]:
+        results = job()
         if progress is not None:
-            progress(result.name)
-        return result
+            for result in results:
+                progress(result.name)
+        return results
 
     if threads == 1:
-        return [one(job) for job in jobs]
+        return [result for job in jobs for result in one(job)]
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(one, job) for job in jobs]
         try:
-            return [future.result() for future in futures]
+            return [result for future in futures for result in future.result()]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -227,71 +233,3 @@ def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
     return layer_input(
         network.layer(name), of.chip, of.plans.get(name), balance_filters=of.balance_filters, seed=of.seed
     )
-
-
-def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting, held: Held) -> LayerResult:
-    """One layer of one input: the arrows of the module's docstring, in order."""
-    chip = of.chip
-    given = _input(network, node, of)
-    trace, prepared = given.trace, given.prepared
-    layer, array = trace.layer, chip.pe_array
-    free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
-    sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
-    chosen = held.plan or of.plans.get(layer.name) or best_plan(prepared, sizes, free).plan
-    boxes, traffic = checked(chosen, layer, free, sizes)
-    counters = DATAFLOWS[chip.dataflow].tile_counters(prepared, boxes, chip)
-    work = _work_table(boxes, counters, traffic)
-    timeline = run_layer(work, free)
-    checked_outputs = check_outputs(
-        trace,
-        array.weight_policy,
-        array.activation_policy,
-        seed=of.seed,
-        accumulator_bits=array.accumulator_bits,
-    )
-    cycles = layer_cycles(timeline)
-    totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
-    idle = idle_cycles(timeline)
-    lane_cycles = dict.fromkeys(CAUSES, 0)
-    for cause in TILE_CAUSES:
-        lane_cycles[cause] = totals[f"{cause}_lane_cycles"]
-    for cause, waited in idle.items():
-        lane_cycles[cause] += waited * array.multipliers
-    result = LayerResult(
-        name=layer.name,
-        kind=layer.kind,
-        input=index,
-        cycles=cycles,
-        dram_cycles=0,
-        lane_cycles=lane_cycles,
-        totals=totals,
-        energy=tuple(price(action_counts(totals | {"cycles": cycles}, chip), chip, of.table)),
-        layer=layer,
-        plan=chosen,
-        work=work,
-        timeline=timeline,
-        weight_density_fraction=prepared.nonzero_weights / trace.weights.size,
-        activation_density_fraction=prepared.nonzero_activations / trace.activations.size,
-        outputs_drawn=given.drawn,
-        outputs_checked=checked_outputs.checked,
-        outputs_checked_whole=checked_outputs.whole,
-        held_bytes=held.held_bytes,
-        kept_in_bytes=held.kept_in_bytes,
-        kept_out_bytes=held.kept_out_bytes,
-    )
-    moved = result.dram_read_bytes + result.dram_write_bytes
-    result = replace(
-        result,
-        dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved),
-        saved_dram_bytes=held.saved(layer.name, moved),
-    )
-    check_layer(result, chip)
-    return result
-
-
-def _work_table(boxes: Any, counters: Any, traffic: Any) -> Table:
-    work = np.zeros(len(boxes), WORK)
-    for names, values in ((BOX, boxes), (COUNTERS, counters), (TRAFFIC, traffic)):
-        for i, name in enumerate(names):
-            work[name] = values[:, i]
-    return work

@@ -43,39 +43,28 @@ def check_layer(result: LayerResult, chip: Accelerator) -> None:
 
 
 def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
-    work, timeline, layer = result.work, result.timeline, result.layer
+    work, layer = result.work, result.layer
     assert work is not None
-    assert timeline is not None
     assert layer is not None
     name = result.name
-    try:
-        check_timeline(work, timeline, chip.with_capacity(chip.scratchpad.capacity_bytes - result.held_bytes))
-    except AuditError as error:
-        raise AuditError(f"{name}: {error}") from error
+    if not result.fused:  # tiles of a chain are checked together: audit.between
+        _check_times(result, chip)
     in_tiles = np.sum([work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES], axis=0)
     lanes = chip.pe_array.multipliers
     for t, (found, cycles) in enumerate(zip(in_tiles.tolist(), work["compute_cycles"].tolist(), strict=True)):
         _equal(f"{name}, tile {t}", "lane-cycles by cause", found, "lanes x PEs x cycles", lanes * cycles)
     for column in (*COUNTERS, *TRAFFIC):
         _equal(name, f"sum of {column} over tiles", int(work[column].sum()), "total", result.totals[column])
-    waits = idle_cycles(timeline)
-    for cause in CAUSES:
-        counted = result.totals.get(f"{cause}_lane_cycles", 0) + lanes * waits.get(cause, 0)
-        _equal(name, f"{cause} lane-cycles", result.lane_cycles[cause], "of tiles and between them", counted)
-    _equal(
-        name,
-        "scratchpad bytes reserved",
-        int(work["reserve_bytes"].sum()),
-        "bytes freed",
-        int((work["release_after_compute_bytes"] + work["release_after_drain_bytes"]).sum()),
-    )
+    if not result.fused:
+        _check_balance(result, chip)
     _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
     _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
     e = chip.encodings
+    stays = result.kept_out_bytes or name in result.fused[:-1]
     for part, held, same in (
         ("weight_fetch", "weight_fill", e.dram_weights == "same" and e.dram_weight_bits is None),
         ("activation_fetch", "activation_fill", e.dram_activations == "same"),
-        ("output_drain", "output_write", e.dram_outputs == "same" and not result.kept_out_bytes),
+        ("output_drain", "output_write", e.dram_outputs == "same" and not stays),
     ):
         if same:
             moved, kept = (int(work[f"{column}_bytes"].sum()) for column in (part, held))
@@ -93,6 +82,35 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     )
     spilled = int(work["partial_sum_drain_bytes"].sum())
     _equal(name, "partial sums spilled", spilled, "fetched again", int(work["partial_sum_fetch_bytes"].sum()))
+
+
+def _check_times(result: LayerResult, chip: Accelerator) -> None:
+    """When the tiles of a layer that ran alone do what."""
+    work, timeline = result.work, result.timeline
+    assert work is not None
+    assert timeline is not None
+    try:
+        check_timeline(work, timeline, chip.with_capacity(chip.scratchpad.capacity_bytes - result.held_bytes))
+    except AuditError as error:
+        raise AuditError(f"{result.name}: {error}") from error
+
+
+def _check_balance(result: LayerResult, chip: Accelerator) -> None:
+    """Waits between the tiles of a layer that ran alone, and the scratchpad's balance."""
+    work, timeline, name, lanes = result.work, result.timeline, result.name, chip.pe_array.multipliers
+    assert work is not None
+    assert timeline is not None
+    waits = idle_cycles(timeline)
+    for cause in CAUSES:
+        counted = result.totals.get(f"{cause}_lane_cycles", 0) + lanes * waits.get(cause, 0)
+        _equal(name, f"{cause} lane-cycles", result.lane_cycles[cause], "of tiles and between them", counted)
+    _equal(
+        name,
+        "scratchpad bytes reserved",
+        int(work["reserve_bytes"].sum()),
+        "bytes freed",
+        int((work["release_after_compute_bytes"] + work["release_after_drain_bytes"]).sum()),
+    )
 
 
 def _check_kept(result: LayerResult, chip: Accelerator) -> None:

@@ -72,7 +72,7 @@ def between_layers(
 ) -> None:
     """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
     from accelsim.hardware import load_hardware
-    from accelsim.schedule.between import MODES
+    from accelsim.schedule.held import MODES
     from accelsim.study.between_layers import between_layers as compared
 
     opened = open_trace(trace)

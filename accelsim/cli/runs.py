@@ -13,7 +13,7 @@ from accelsim.errors import InputError
 
 if TYPE_CHECKING:
     from accelsim.results import NetworkResult
-    from accelsim.schedule.between import BetweenLayers
+    from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
 
 PLANS = typer.Option(
@@ -48,7 +48,7 @@ def open_trace(path: Path) -> "NetworkTrace":
 
 
 def _between(mode: str, keep: list[str]) -> "BetweenLayers":
-    from accelsim.schedule.between import BetweenLayers
+    from accelsim.schedule.held import BetweenLayers
 
     return BetweenLayers(mode, tuple(keep))
 

@@ -6,7 +6,7 @@ from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.network import Operation
 from accelsim.results import LayerResult
-from accelsim.schedule.between import Held
+from accelsim.schedule.held import Held
 from accelsim.schedule.operation_traffic import operation_traffic
 from accelsim.tables import CAUSES, COUNTERS, TRAFFIC
 from accelsim.trace import NetworkTrace

@@ -24,6 +24,7 @@ from accelsim import plots
 from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
+from accelsim.plan import Plan
 from accelsim.plan_file import plans_csv
 from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = 1
-TEXT_COLUMNS = ("layer", "kind", "bound_by", "plan", "component", "action", "unit", "source")
+TEXT_COLUMNS = ("layer", "kind", "bound_by", "plan", "fused", "component", "action", "unit", "source")
 ENERGY_COLUMNS = (
     "input",
     "layer",
@@ -73,7 +74,7 @@ def write_run(result: NetworkResult, folder: str | Path) -> list[Path]:
         "energy.csv": csv_bytes(_with_columns(run.energy, ENERGY_COLUMNS)),
         "actions.csv": csv_bytes(actions(run)),
         "tiles.csv": csv_bytes(run.tiles),
-        "plans.csv": plans_csv({r.name: r.plan for r in result.layer_results if r.plan is not None}),
+        "plans.csv": plans_csv(_plans(result)),
         "timeline.json": json.dumps(trace_events(result), separators=(",", ":")).encode() + b"\n",
         "summary.json": json.dumps(_document(result, run), indent=2, allow_nan=False).encode() + b"\n",
     }
@@ -121,7 +122,12 @@ def notes(result: NetworkResult) -> list[str]:
         "Network cycles are those of the array's layers and of the postprocessor's operations, one after "
         "the other; nothing else is in the time."
     ]
-    if result.kept:
+    if chains := list(dict.fromkeys(r.fused for r in result.layer_results if r.fused)):
+        told.append(
+            f"{result.chip.name}: fused, run band by band of rows: {', '.join('+'.join(c) for c in chains)}; "
+            "a tile's gap and cycles count with its own layer."
+        )
+    if result.kept or chains:
         moved = sum(r.dram_read_bytes + r.dram_write_bytes for r in result.layer_results)
         saved = sum(r.saved_dram_bytes for r in result.layer_results)
         told.append(
@@ -191,12 +197,22 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
     }
 
 
+def _plans(result: NetworkResult) -> dict[str, Plan]:
+    """Plans of layers that ran alone: bands of fused layers are no plan of one layer."""
+    return {r.name: r.plan for r in result.layer_results if r.plan is not None and not r.fused}
+
+
 def between_layers(result: NetworkResult) -> dict[str, Any]:
     """What stayed in the scratchpad between layers, and the DRAM bytes that it spared, over all inputs."""
     return {
         "mode": result.provenance.get("between_layers", "dram"),
         "saved_dram_bytes": sum(r.saved_dram_bytes for r in result.layer_results),
         "kept": [asdict(tensor) for tensor in result.kept],
+        "fused": [
+            {"input": r.input, "layers": list(r.fused), "band_rows": r.plan.tile_p}
+            for r in result.layer_results
+            if r.fused and r.plan is not None and r.name == r.fused[-1]
+        ],
     }
 
 

@@ -62,26 +62,34 @@ def must_move(network: Network, chip: Accelerator, left_out: Mapping[str, str]) 
     return reasons
 
 
-def lives(
-    trace: NetworkTrace, nodes: Sequence[Node], chip: Accelerator, left_out: Mapping[str, str]
-) -> dict[str, Life]:
-    """The tensors of a network that can be kept, by name; without data, their size is unknown.
+def may_stay(trace: NetworkTrace, chip: Accelerator, left_out: Mapping[str, str]) -> dict[str, int]:
+    """Bytes in the scratchpad of the tensors that need not be in DRAM, whether or not they fit.
+
+    Without data a tensor's size is unknown, and it has to go to DRAM.
+    """
+    reasons = must_move(trace.network, chip, left_out)
+    infos = trace.network.tensors
+    return {
+        name: held_bytes(trace.tensors[name], infos[name].zero_point, chip)
+        for name in trace.tensors
+        if name not in reasons
+    }
+
+
+def lives(nodes: Sequence[Node], sizes: Mapping[str, int], capacity_bytes: int) -> dict[str, Life]:
+    """The tensors that can be kept whole, by name.
 
     Parameters
     ----------
     nodes : those that run, in execution order
+    sizes : as of `may_stay`
     """
-    reasons = must_move(trace.network, chip, left_out)
     last = {name: i for i, node in enumerate(nodes) for name in node_inputs(node)}
-    found = {}
-    for i, node in enumerate(nodes):
-        name = node.output
-        if name in reasons or name not in trace.tensors:
-            continue
-        size = held_bytes(trace.tensors[name], trace.network.tensors[name].zero_point, chip)
-        if size <= chip.scratchpad.capacity_bytes:
-            found[name] = Life(name, size, i, last[name])
-    return found
+    return {
+        node.output: Life(node.output, sizes[node.output], i, last[node.output])
+        for i, node in enumerate(nodes)
+        if sizes.get(node.output, capacity_bytes + 1) <= capacity_bytes
+    }
 
 
 def refusal(name: str, trace: NetworkTrace, chip: Accelerator, left_out: Mapping[str, str]) -> str:

@@ -85,20 +85,18 @@ def planned(
     return Rung(plan, int(live.max()), dram_bytes(traffic), cycles)
 
 
-_IN_DRAM = [
-    TRAFFIC.index(f"{name}_bytes")
-    for name in (
-        "weight_fetch",
-        "activation_fetch",
-        "partial_sum_fetch",
-        "fetch_burst_waste",
-        "output_drain",
-        "partial_sum_drain",
-        "drain_burst_waste",
-    )
-]
+IN_DRAM = (
+    "weight_fetch_bytes",
+    "activation_fetch_bytes",
+    "partial_sum_fetch_bytes",
+    "fetch_burst_waste_bytes",
+    "output_drain_bytes",
+    "partial_sum_drain_bytes",
+    "drain_burst_waste_bytes",
+)
+_COLUMNS = [TRAFFIC.index(name) for name in IN_DRAM]
 
 
 def dram_bytes(traffic: npt.NDArray[np.int64]) -> int:
     """Bytes that tiles move in DRAM, burst waste included; int64 [tiles, columns TRAFFIC]."""
-    return int(traffic[:, _IN_DRAM].sum())
+    return int(traffic[:, _COLUMNS].sum())

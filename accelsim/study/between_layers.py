@@ -8,7 +8,7 @@ from accelsim.hardware import Accelerator
 from accelsim.plots.save import csv_bytes
 from accelsim.report import write_run
 from accelsim.results import NetworkResult, ratio
-from accelsim.schedule.between import MODES
+from accelsim.schedule.held import MODES
 from accelsim.simulation import simulate
 from accelsim.trace import NetworkTrace
 

@@ -14,7 +14,7 @@ from accelsim.hardware import load_hardware
 from accelsim.plots.save import csv_bytes
 from accelsim.report import kind_rows, summary_rows
 from accelsim.results import NetworkResult, ratio
-from accelsim.schedule.between import BetweenLayers
+from accelsim.schedule.held import BetweenLayers
 from accelsim.study.runs import run_on_chips
 from accelsim.trace import write
 

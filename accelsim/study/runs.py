@@ -9,7 +9,7 @@ from accelsim.hardware import Accelerator
 from accelsim.plan import Plan
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
-from accelsim.schedule.between import BetweenLayers
+from accelsim.schedule.held import BetweenLayers
 from accelsim.simulation import simulate
 from accelsim.trace import NetworkTrace
 

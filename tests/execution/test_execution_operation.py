@@ -9,7 +9,7 @@ from accelsim.execution import operation_result
 from accelsim.hardware import load_hardware
 from accelsim.network import Network, Operation, TensorInfo
 from accelsim.results import LayerResult
-from accelsim.schedule.between import Held
+from accelsim.schedule.held import Held
 from accelsim.schedule.lives import held_bytes
 from accelsim.trace import NetworkTrace
 

@@ -11,7 +11,7 @@ import accelsim
 from accelsim.errors import InputError
 from accelsim.network import LayerNode
 from accelsim.results import NetworkResult
-from accelsim.schedule.between import BetweenLayers
+from accelsim.schedule.held import BetweenLayers
 from accelsim.schedule.lives import held_bytes
 from accelsim.tables import COUNTERS
 from accelsim.trace.graph import node_inputs, node_name

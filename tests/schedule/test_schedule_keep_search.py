@@ -12,24 +12,37 @@ from accelsim.schedule.lives import Life
 pytestmark = pytest.mark.small
 
 
-def brute_force(nodes, lives, capacity, cost, wanted=frozenset()):
-    """The least cost over all subsets of tensors, or None."""
+def segmentations(ends, first=0):
+    """Every way to cut the nodes into spans that `ends` allows."""
+    if first == len(ends):
+        yield ()
+        return
+    for end in ends[first]:
+        for rest in segmentations(ends, end):
+            yield ((first, end), *rest)
+
+
+def brute_force(ends, lives, capacity, cost, wanted=frozenset()):
+    """The least cost over all cuts into spans and all subsets of tensors, or None."""
     found = []
-    names = [life.tensor for life in lives]
-    for count in range(len(names) + 1):
-        for chosen in combinations(lives, count):
-            if not wanted <= {life.tensor for life in chosen}:
-                continue
-            total = Cost(0, 0)
-            for node in range(nodes):
-                alive = [life for life in chosen if life.first <= node <= life.last]
-                left = capacity - sum(life.bytes for life in alive)
-                one = cost(node, frozenset(life.tensor for life in alive), left) if left >= 0 else None
-                if one is None:
-                    break
-                total = Cost(total.dram_bytes + one.dram_bytes, total.cycles + one.cycles)
-            else:
-                found.append(total)
+    for spans in segmentations(ends):
+        inner = {node for first, end in spans for node in range(first, end - 1)}
+        for count in range(len(lives) + 1):
+            for chosen in combinations(lives, count):
+                names = {life.tensor for life in chosen}
+                if not wanted <= names or any(life.first in inner for life in chosen):
+                    continue
+                total = Cost(0, 0)
+                for first, end in spans:
+                    alive = [life for life in chosen if life.first < end and life.last >= first]
+                    left = capacity - sum(life.bytes for life in alive)
+                    held = frozenset(life.tensor for life in alive)
+                    one = cost((first, end), held, left) if left >= 0 else None
+                    if one is None:
+                        break
+                    total = Cost(total.dram_bytes + one.dram_bytes, total.cycles + one.cycles)
+                else:
+                    found.append(total)
     return min(found) if found else None
 
 
@@ -44,18 +57,25 @@ def problems(draw):
     needs = draw(st.lists(st.integers(0, 12), min_size=nodes, max_size=nodes))
     savings = {life.tensor: draw(st.integers(-3, 20)) for life in lives}
     wanted = frozenset(life.tensor for life in lives if draw(st.integers(0, 4)) == 0)
-    return nodes, lives, needs, savings, draw(st.integers(4, 30)), wanted
+    ends = [[first + 1] for first in range(nodes)]
+    for first in range(nodes - 1):
+        if draw(st.integers(0, 3)) == 0:
+            ends[first].append(draw(st.integers(first + 2, nodes)))
+    return ends, lives, needs, savings, draw(st.integers(4, 30)), wanted
 
 
 def costs(lives, needs, savings):
-    """A node that is short of bytes moves more; one that lacks half of its need does not fit."""
+    """Nodes that are short of bytes move more; those that lack half of their need do not fit."""
 
-    def cost(node, held, left):
-        if 2 * left < needs[node]:
+    def cost(span, held, left):
+        first, end = span
+        need = sum(needs[first:end])
+        if 2 * left < need:
             return None
-        own = [life.tensor for life in lives if node in (life.first, life.last) and life.tensor in held]
-        refetched = 3 * max(needs[node] - left, 0)
-        return Cost(100 + refetched - sum(savings[name] for name in own), 10 + left % 3)
+        ends = [life.tensor for life in lives if life.first == end - 1 or first <= life.last < end]
+        refetched = 3 * max(need - left, 0)
+        saved = sum(savings[name] for name in ends if name in held) + 15 * (end - first - 1)
+        return Cost(100 * (end - first) + refetched - saved, 10 + left % 3)
 
     return cost
 
@@ -63,10 +83,10 @@ def costs(lives, needs, savings):
 @given(problems())
 @settings(deadline=None)
 def test_the_choice_is_the_best_of_all_subsets(problem):
-    nodes, lives, needs, savings, capacity, wanted = problem
+    ends, lives, needs, savings, capacity, wanted = problem
     cost = costs(lives, needs, savings)
-    found = best_kept(nodes, lives, capacity, cost, wanted)
-    best = brute_force(nodes, lives, capacity, cost, wanted)
+    found = best_kept(ends, lives, capacity, cost, wanted)
+    best = brute_force(ends, lives, capacity, cost, wanted)
     if best is None:
         assert isinstance(found, int)
     else:
@@ -78,10 +98,10 @@ def test_the_choice_is_the_best_of_all_subsets(problem):
 @given(problems(), st.integers(1, 3))
 @settings(deadline=None)
 def test_a_narrow_beam_never_costs_more_than_keeping_nothing(problem, width):
-    nodes, lives, needs, savings, capacity, _ = problem
+    ends, lives, needs, savings, capacity, _ = problem
     cost = costs(lives, needs, savings)
-    unkept = [cost(node, frozenset(), capacity) for node in range(nodes)]
-    found = best_kept(nodes, lives, capacity, cost, most_states=width)
+    unkept = [cost((node, node + 1), frozenset(), capacity) for node in range(len(ends))]
+    found = best_kept(ends, lives, capacity, cost, most_states=width)
     if None not in unkept:
         assert isinstance(found, Choice)
         assert found.cost.dram_bytes <= sum(one.dram_bytes for one in unkept)
@@ -91,7 +111,7 @@ def test_a_large_tensor_gives_way_to_two_small_ones_that_save_more():
     """8 bytes: t0 (8 bytes, saves 10 + 10) or t1 and t2 (4 bytes, save 6 + 6 each)."""
     lives = [Life("t0", 8, 0, 4), Life("t1", 4, 1, 2), Life("t2", 4, 2, 3)]
     cost = costs(lives, [0] * 5, {"t0": 10, "t1": 6, "t2": 6})
-    found = best_kept(5, lives, 8, cost)
+    found = best_kept([[i + 1] for i in range(5)], lives, 8, cost)
     assert isinstance(found, Choice)
     assert found.kept == {"t1", "t2"}
     assert found.cost.dram_bytes == 500 - 24
