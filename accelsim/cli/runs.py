@@ -27,11 +27,13 @@ BALANCE_FILTERS = typer.Option(
 BETWEEN_LAYERS = typer.Option(
     "dram",
     "--between-layers",
-    help="dram: every tensor goes to DRAM and back; keep: those that spare most stay in the scratchpad",
+    help="dram: every tensor goes to DRAM and back; keep: those that spare most stay in the scratchpad; "
+    "fuse: chains of convolutions run band by band, too",
 )
 KEEP = typer.Option(
-    [], "--keep", metavar="TENSOR", help="a tensor that must stay (with --between-layers keep)"
+    [], "--keep", metavar="TENSOR", help="a tensor that must stay (--between-layers keep or fuse)"
 )
+FUSE = typer.Option([], "--fuse", metavar="A+B", help="layers that must be fused (--between-layers fuse)")
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
@@ -47,10 +49,10 @@ def open_trace(path: Path) -> "NetworkTrace":
     return from_npz(path) if path.suffix == ".npz" else read(path)
 
 
-def _between(mode: str, keep: list[str]) -> "BetweenLayers":
+def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
     from accelsim.schedule.held import BetweenLayers
 
-    return BetweenLayers(mode, tuple(keep))
+    return BetweenLayers(mode, tuple(keep), tuple(tuple(chain.split("+")) for chain in fuse))
 
 
 @app.command("run")
@@ -70,11 +72,12 @@ def run(
     together: bool = TOGETHER,
     between_layers: str = BETWEEN_LAYERS,
     keep: list[str] = KEEP,
+    fuse: list[str] = FUSE,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
-    between = _between(between_layers, keep)
+    between = _between(between_layers, keep, fuse)
     if not traces:
         _main_job(out, between, threads, seed, as_json)
         return

@@ -1,4 +1,4 @@
-"""One network with its tensors through DRAM, and kept between layers: what each way moves and takes."""
+"""One network with its tensors through DRAM, kept between layers, layers fused: what each way moves."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def between_layers(
     -------
     DataFrame with a row per chip and mode: `dram_mb` and `saved_mb` (of one inference), `saved_fraction` (of
     what moves in mode `dram`), `cycles`, `speedup` (over mode `dram`), `energy_uj`, `kept_tensors`,
-    `most_held_bytes`
+    `fused_layers`, `most_held_bytes`
 
     Raises
     ------
@@ -65,5 +65,6 @@ def _row(mode: str, result: NetworkResult, base: NetworkResult) -> dict[str, obj
         "speedup": ratio(before["cycles_mean"], summary["cycles_mean"]),
         "energy_uj": summary["energy_uj_mean"],
         "kept_tensors": len({tensor.tensor for tensor in result.kept}),
+        "fused_layers": len({r.name for r in result.layer_results if r.fused}),
         "most_held_bytes": max(r.held_bytes for r in result.layer_results),
     }
