@@ -27,6 +27,11 @@ class LayerResult:
 
     `totals` holds the sums of WORK's columns (tables.COUNTERS and tables.TRAFFIC), `lane_cycles` the
     lane-cycles by cause over the whole duration: they add up to multipliers x cycles.
+
+    Of tensors that stay in the scratchpad between layers (docs/between_layers.md): `held_bytes` is what all
+    of them take while this runs, `kept_in_bytes` and `kept_out_bytes` are those of its own inputs and output,
+    `saved_dram_bytes` is what it would move in DRAM if nothing were kept, less what it moves.
+    `fused` names the chain of layers that it ran in; its tiles' instants are those from the chain's start.
     """
 
     name: str
@@ -46,6 +51,11 @@ class LayerResult:
     outputs_drawn: bool = False
     outputs_checked: int = 0
     outputs_checked_whole: bool = False
+    held_bytes: int = 0
+    kept_in_bytes: int = 0
+    kept_out_bytes: int = 0
+    saved_dram_bytes: int = 0
+    fused: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -100,6 +110,11 @@ class LayerResult:
             "activation_density_fraction": self.activation_density_fraction,
             "dram_read_bytes": self.dram_read_bytes,
             "dram_write_bytes": self.dram_write_bytes,
+            "held_bytes": self.held_bytes,
+            "kept_in_bytes": self.kept_in_bytes,
+            "kept_out_bytes": self.kept_out_bytes,
+            "saved_dram_bytes": self.saved_dram_bytes,
+            "fused": "+".join(self.fused),
             "energy_pj": self.energy_pj,
             "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
             "energy_high_pj": math.fsum(row.high_pj for row in self.energy),
@@ -115,6 +130,17 @@ class LayerResult:
             "outputs_checked": self.outputs_checked,
             "outputs_checked_whole": self.outputs_checked_whole,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTensor:
+    """A tensor that stayed in the scratchpad, from the node that wrote it to the last that read it."""
+
+    input: int
+    tensor: str
+    bytes: int
+    written_by: str
+    read_last_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +159,7 @@ class NetworkResult:
     left_out: dict[str, str] = field(default_factory=dict)
     together: bool = False
     area_mm2: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    kept: tuple[KeptTensor, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -211,6 +238,9 @@ class NetworkResult:
             "peak_tops": self.chip.peak_tops,
             "dram_mb_per_inference": ratio(
                 sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results) / 1e6, self.inputs
+            ),
+            "saved_dram_mb_per_inference": ratio(
+                sum(r.saved_dram_bytes for r in self.layer_results) / 1e6, self.inputs
             ),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,

@@ -7,7 +7,7 @@ from textwrap import fill
 import typer
 
 from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps, wrapped
-from accelsim.cli.runs import CHIPS, open_trace
+from accelsim.cli.runs import CHIPS, OVERRIDES, open_trace
 
 _MOST_ROWS = 40  # of a table that is printed
 
@@ -56,6 +56,36 @@ def sweep(
         print("\n".join(str(path) for path in done.files))
     if done.failed:
         raise typer.Exit(1)
+
+
+@app.command("between-layers")
+@guarded
+def between_layers(
+    trace: Path = typer.Argument(help=".safetensors or .npz"),
+    hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
+    overrides: list[str] = OVERRIDES,
+    out: Path = typer.Option(
+        Path("results/between-layers"), "--out", help="folder of the runs and the table"
+    ),
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    as_json: bool = JSON,
+) -> None:
+    """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
+    from accelsim.hardware import load_hardware
+    from accelsim.schedule.held import MODES
+    from accelsim.study.between_layers import between_layers as compared
+
+    opened = open_trace(trace)
+    chips = [load_hardware(name, overrides) for name in hardware]
+    count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
+    with steps(trace.stem, count) as progress:
+        table = compared(opened, chips, out / trace.stem, threads=threads, seed=seed, progress=progress)
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+        return
+    print(table.to_string(index=False, formatters=dict.fromkeys(("dram_mb", "saved_mb"), "{:.3f}".format)))
+    print(f"results in {out / trace.stem}")
 
 
 @app.command("verify")

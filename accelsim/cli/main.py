@@ -6,7 +6,18 @@ from accelsim.cli import compressing, energies, explore, importing, inputs, memo
 from accelsim.cli.app import app
 from accelsim.version import VERSION
 
-__all__ = ["compressing", "energies", "explore", "importing", "inputs", "main", "memory", "runs", "studies", "workloads"]
+__all__ = [
+    "compressing",
+    "energies",
+    "explore",
+    "importing",
+    "inputs",
+    "main",
+    "memory",
+    "runs",
+    "studies",
+    "workloads",
+]
 
 
 def _version(wanted: bool) -> None:

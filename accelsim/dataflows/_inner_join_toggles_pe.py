@@ -89,7 +89,7 @@ def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
 @kernel
 def kept(elements, w_nonzero, a_nonzero, skips_w, skips_a, slots):
     """Offsets of the slot pairs of a chunk, ascending, into `slots`; returns their number."""
-    count = 0
+    count = np.int64(0)
     for e in range(elements):
         slots[count] = e
         count += np.int64((w_nonzero[e] or not skips_w) and (a_nonzero[e] or not skips_a))

@@ -23,6 +23,8 @@ CYCLES = "cycles"
 OPERATION = ("postprocessor_elements", "dram_read_bytes", "dram_write_bytes")
 # What a DRAM model with banks counts beside; where it does not, energy/dram.py estimates.
 BANKED = ("dram_activations", "dram_refreshes")
+# Optional, of operations: tensors that stay in the scratchpad are read or written there, once.
+KEPT = ("kept_read_bytes", "kept_write_bytes")
 
 # Every column that no price reads, with the reason.
 UNPRICED: dict[str, str] = {
@@ -117,7 +119,7 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
 
 def _complete(totals: Mapping[str, int]) -> dict[str, int]:
     columns = (*COUNTERS, *TRAFFIC)
-    known = {CYCLES, *OPERATION, *BANKED, *columns}
+    known = {CYCLES, *OPERATION, *BANKED, *KEPT, *columns}
     needed = {CYCLES, *OPERATION} if OPERATION[0] in totals else {CYCLES, *columns}
     if missing := sorted(needed - totals.keys()):
         raise InputError(f"totals: missing {', '.join(missing)}")
@@ -132,12 +134,14 @@ def _complete(totals: Mapping[str, int]) -> dict[str, int]:
 def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int, int]:
     """Scratchpad reads and writes (accesses), DRAM bytes read and written.
 
-    Burst waste crosses the DRAM's pins and stops there.
+    Burst waste crosses the DRAM's pins and stops there. Outputs that stay in the scratchpad (none drain)
+    are not read for a drain.
     """
     fetches = [t["weight_fetch_bytes"], t["activation_fetch_bytes"], t["partial_sum_fetch_bytes"]]
     drains = [t["output_drain_bytes"], t["partial_sum_drain_bytes"]]
     sums = [t["partial_sum_fetch_bytes"], t["partial_sum_write_bytes"]]
-    read = [t["output_write_bytes"], t["partial_sum_drain_bytes"], t["partial_sum_read_bytes"]]
+    drained = t["output_write_bytes"] if t["output_drain_bytes"] else 0
+    read = [drained, t["partial_sum_drain_bytes"], t["partial_sum_read_bytes"]]
     written = [t["weight_fill_bytes"], t["activation_fill_bytes"], *sums, t["output_write_bytes"]]
     array_reads = t["weight_scratchpad_reads"] + t["activation_scratchpad_reads"]
     return (
@@ -149,7 +153,8 @@ def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int
 
 
 def _operation_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int, int]:
-    """As `_layer_traffic`: inputs and outputs each pass the scratchpad once, in and out."""
+    """As `_layer_traffic`: what moves in DRAM passes the scratchpad once, in and out."""
     read, written = t["dram_read_bytes"], t["dram_write_bytes"]
     accesses = ceil_div(read, word_bytes) + ceil_div(written, word_bytes)
-    return accesses, accesses, read, written
+    kept_reads, kept_writes = (ceil_div(t[name], word_bytes) for name in KEPT)
+    return accesses + kept_reads, accesses + kept_writes, read, written

@@ -195,6 +195,11 @@ class Accelerator(Part):
             )
         return self
 
+    def with_capacity(self, capacity_bytes: int) -> "Accelerator":
+        """The chip with a scratchpad of this size: what kept tensors leave of it, say."""
+        scratchpad = self.scratchpad.model_copy(update={"capacity_bytes": capacity_bytes})
+        return self.model_copy(update={"scratchpad": scratchpad})
+
     @property
     def dram_bytes_per_cycle(self) -> Fraction:
         """Sustained DRAM bytes in one core cycle, exact; of a banked DRAM the form for sequential reads."""

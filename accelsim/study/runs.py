@@ -9,6 +9,7 @@ from accelsim.hardware import Accelerator
 from accelsim.plan import Plan
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
+from accelsim.schedule.held import BetweenLayers
 from accelsim.simulation import simulate
 from accelsim.trace import NetworkTrace
 
@@ -22,6 +23,7 @@ def run_on_chips(
     skip_unsupported: bool = False,
     together: bool = False,
     balance_filters: bool = False,
+    between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -43,6 +45,7 @@ def run_on_chips(
             left_out=left_out,
             together=together,
             balance_filters=balance_filters,
+            between_layers=between_layers,
             threads=threads,
             seed=seed,
             progress=progress,
