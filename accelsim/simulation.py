@@ -28,11 +28,12 @@ from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.mapper.balance import balanced
+from accelsim.mapper.costs import OBJECTIVES
 from accelsim.mapper.encoded import encoded_sizes
-from accelsim.mapper.search import best_plan, checked
+from accelsim.mapper.search import checked, chosen_plan
 from accelsim.mapper.traffic import burst_rounded, elements_and_bytes
 from accelsim.network import LayerNode, Operation
-from accelsim.plan import Plan
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
 from accelsim.trace import LayerTrace, NetworkTrace, network_of
@@ -48,7 +49,8 @@ class _Setting:
 
     chip: Accelerator
     table: EnergyTable
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, Plan | Fixed]
+    objective: Objective
     left_out: Mapping[str, str]
     together: bool
     balance_filters: bool
@@ -59,7 +61,8 @@ def simulate(
     traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace,
     hardware: Accelerator | str | Path,
     *,
-    plans: Mapping[str, Plan] | None = None,
+    plans: Mapping[str, Plan | Fixed] | None = None,
+    objective: Objective = "cycles",
     left_out: Mapping[str, str] | None = None,
     together: bool = False,
     balance_filters: bool = False,
@@ -73,7 +76,8 @@ def simulate(
     ----------
     traces : one layer, several, or a network
     hardware : a chip, the name of a shipped one, or the path of its file
-    plans : plan by layer name; the mapper chooses the others
+    plans : by layer name, a plan or what is fixed of it; the mapper chooses the rest
+    objective : what the mapper minimises: cycles, dram (bytes), energy, or edp (energy x cycles)
     left_out : layers that are not run, each with the reason, as of `unsupported_layers`
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
@@ -92,6 +96,8 @@ def simulate(
     """
     if threads is not None and threads < 1:
         raise InputError(f"simulate: threads must be at least 1, not {threads}")
+    if objective not in OBJECTIVES:
+        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table = load_table(chip.energy.table)
     trace = network_of(traces)
@@ -100,7 +106,7 @@ def simulate(
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
-    setting = _Setting(chip, table, plans or {}, left_out, together, balance_filters, seed)
+    setting = _Setting(chip, table, plans or {}, objective, left_out, together, balance_filters, seed)
     results = _run(_jobs(trace, setting), threads or os.cpu_count() or 1, progress)
     return NetworkResult(
         chip=chip,
@@ -121,6 +127,7 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "energy_table_sha256": of.table.sha256,
         "trace_hash": trace.content_hash,
         "seed": of.seed,
+        "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **trace.network.provenance,
     }
@@ -129,8 +136,7 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
 def _jobs(trace: NetworkTrace, of: _Setting) -> list[Callable[[], LayerResult]]:
     """What is to be done: input by input (or all together), in execution order."""
     jobs: list[Callable[[], LayerResult]] = []
-    runs = 1 if of.together else trace.inputs_count
-    for index in range(runs):
+    for index in range(runs := 1 if of.together else trace.inputs_count):
         one = trace.select_input(index) if runs > 1 else trace
         for node in trace.network.nodes:
             if not isinstance(node, LayerNode):
@@ -178,27 +184,22 @@ def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress
 
 def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> LayerResult:
     """One layer of one input: the arrows of the module's docstring, in order."""
-    chip, plan = of.chip, of.plans.get(node.layer.name)
+    chip, given = of.chip, of.plans.get(node.layer.name)
     trace = network.layer(node.layer.name)
     if of.balance_filters:
         trace = balanced(trace)
     layer, array = trace.layer, chip.pe_array
     dataflow = DATAFLOWS[chip.dataflow]
     prepared = dataflow.prepare(trace, chip)
-    nonzero, drawn = _nonzero_outputs(trace, of.seed)
-    sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
-    chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
+    nonzero, drawn = nonzero_outputs(trace, of.seed)
+    sizes = encoded_sizes(trace, chip, nonzero, None if given is None else given.tile_k)
+    chosen = chosen_plan(prepared, sizes, chip, given, of.objective, of.table)
     boxes, traffic = checked(chosen, layer, chip, sizes)
     counters = dataflow.tile_counters(prepared, boxes, chip)
     work = _work_table(boxes, counters, traffic)
     timeline = run_layer(work, chip)
-    checked_outputs = check_outputs(
-        trace,
-        array.weight_policy,
-        array.activation_policy,
-        seed=of.seed,
-        accumulator_bits=array.accumulator_bits,
-    )
+    policies = array.weight_policy, array.activation_policy
+    checked_outputs = check_outputs(trace, *policies, seed=of.seed, accumulator_bits=array.accumulator_bits)
     cycles = layer_cycles(timeline)
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
     idle = idle_cycles(timeline)
@@ -232,7 +233,7 @@ def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> 
     return result
 
 
-def _nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
+def nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
     """Mask of the non-zero outputs, and whether it is drawn at the density of the layer's input."""
     if trace.outputs is not None:
         return trace.outputs != trace.output_zero_point, False

@@ -2,11 +2,11 @@
 
 import typer
 
-from accelsim.cli import compressing, explore, importing, inputs, runs, workloads
+from accelsim.cli import compressing, explore, importing, inputs, mapping, runs, workloads
 from accelsim.cli.app import app
 from accelsim.version import VERSION
 
-__all__ = ["compressing", "explore", "importing", "inputs", "main", "runs", "workloads"]
+__all__ = ["compressing", "explore", "importing", "inputs", "main", "mapping", "runs", "workloads"]
 
 
 def _version(wanted: bool) -> None:

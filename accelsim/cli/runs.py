@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps
+from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, objective_of, show, steps
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from accelsim.trace import NetworkTrace
 
 PLANS = typer.Option(
-    None, "--plans", help="plans of layers (plans.csv of a run); the mapper chooses the others"
+    None,
+    "--plans",
+    help="plans of layers (plans.csv of a run); the mapper chooses the others and empty cells",
 )
 BALANCE_FILTERS = typer.Option(
     False, "--balance-filters", help="filters run in the order of their non-zero weights"
@@ -47,6 +49,7 @@ def run(
         [], "--set", metavar="KEY=VALUE", help="override a key of every chip"
     ),
     plans: Path | None = PLANS,
+    objective: str = OBJECTIVE,
     baseline: str | None = typer.Option(
         None, "--baseline", help="chip that speed-ups refer to (default: the first)"
     ),
@@ -67,6 +70,7 @@ def run(
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
+    chosen_for = objective_of(objective)
     fixed = read_plans(plans) if plans is not None else None
 
     chips = [load_hardware(name, overrides) for name in hardware]
@@ -84,6 +88,7 @@ def run(
                 chips,
                 out / path.stem,
                 plans=fixed,
+                objective=chosen_for,
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,

@@ -1,7 +1,8 @@
 """Cycle kernels, one module per dataflow; each has a cycle-stepping twin in accelsim.reference.
 
 A module gives `refusal`, `prepare`, `tile_counters`, and what the mapper asks for before anything is
-counted: `plan_refusal`, `step_cycles`, `estimate_vector`, `filters_at_once`.
+counted: `plan_refusal` (which looks at the tile sizes of PLAN_REFUSAL_LOOPS alone), `step_cycles`,
+`estimate_vector`, `filters_at_once`.
 """
 
 from types import ModuleType

@@ -14,6 +14,7 @@ picture     data                  shows
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
 `curves`    (the given table)     one quantity against another, a curve per value of a column
+`pareto`    (the given table)     plans of layers that none dominates: DRAM bytes, cycles, energy
 `formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
@@ -22,6 +23,7 @@ from accelsim.plots.compare import compare, compare_table
 from accelsim.plots.curves import curves
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
+from accelsim.plots.pareto import pareto
 from accelsim.plots.roofline import roofline, roofline_table
 from accelsim.plots.run import Run, RunTables, tables_of
 from accelsim.plots.save import save
@@ -39,6 +41,7 @@ __all__ = [
     "energy",
     "energy_table",
     "formats",
+    "pareto",
     "roofline",
     "roofline_table",
     "save",
