@@ -96,7 +96,7 @@ def summary_table(layers: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    parts = {"all": layers} | dict(list(layers.groupby("network", sort=False)))
+    parts = {"all": layers} | {str(name): part for name, part in layers.groupby("network", sort=False)}
     for size in dict.fromkeys(layers["buffer_kwords"]):
         for name, part in parts.items():
             here = part[part["buffer_kwords"] == size]
