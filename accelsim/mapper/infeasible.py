@@ -24,19 +24,23 @@ def reason_of_no_fit(space: Space, layer: Layer, chip: Accelerator, sizes: Encod
         (_parts(size, layer, chip, sizes) for size in smallest), key=lambda found: sum(found[1].values())
     )
     capacity, needed = chip.scratchpad.capacity_bytes, sum(parts.values())
-    rows, columns = tile[7] - tile[6], tile[9] - tile[8]
+    filters, pixels = _counted(tile[3] - tile[2], "filter"), f"{tile[7] - tile[6]} x {tile[9] - tile[8]}"
     what = {
-        "weights": f"{tile[3] - tile[2]} filters of {tile[5] - tile[4]} channels",
-        "activations": f"{_input_rows(rows, layer)} rows of activations",
-        "outputs": f"{rows} x {columns} outputs of {tile[3] - tile[2]} filters, worst case or partial sums",
+        "weights": f"the weights of {filters} of {_counted(tile[5] - tile[4], 'channel')}",
+        "activations": f"{_counted(_input_rows(tile[7] - tile[6], layer), 'row')} of activations",
+        "outputs": f"{pixels} outputs of {filters} (worst case, or partial sums)",
     }
     largest = max(parts, key=lambda name: parts[name])
     held = ", ".join(f"{parts[name]} for {what[name]}" for name in parts)
     return (
         f"{layer.name}: no plan fits the scratchpad of {capacity} bytes: the least demanding needs "
-        f"{needed - capacity} bytes more. Its largest tile holds {needed} bytes: {held}; most are {largest}. "
-        f"Tiles are {_quantum(layer, chip)}."
+        f"{needed - capacity} bytes more for {what[largest]}; its fullest tile holds {needed} bytes: {held}. "
+        f"Tiles are {_quantum(layer, chip)}"
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _smallest(space: Space) -> Ints:
@@ -80,6 +84,6 @@ def _input_rows(rows: int, layer: Layer) -> int:
 
 def _quantum(layer: Layer, chip: Accelerator) -> str:
     return (
-        f"whole chunks of {chip.pe_array.chunk_elements} channels and at least "
-        f"{min(DATAFLOWS[chip.dataflow].filters_at_once(chip), layer.filters)} filters"
+        f"whole chunks of {_counted(chip.pe_array.chunk_elements, 'channel')} and at least "
+        f"{_counted(min(DATAFLOWS[chip.dataflow].filters_at_once(chip), layer.filters), 'filter')}"
     )
