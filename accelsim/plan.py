@@ -22,6 +22,7 @@ from accelsim.tables import BOX
 from accelsim.units import ceil_div
 
 Operand = Literal["weights", "activations", "outputs"]
+Objective = Literal["cycles", "dram", "energy", "edp"]  # what a plan is chosen for; edp: energy x cycles
 LOOPS = "NKCPQ"
 # The loops that change an operand's tile; the others reuse it.
 OPERAND_LOOPS: dict[str, str] = {"weights": "KC", "activations": "NKCPQ", "outputs": "NKPQ"}
@@ -85,6 +86,27 @@ class Plan:
     def sizes(self) -> dict[str, int]:
         """Tile size by loop letter."""
         return {"N": self.tile_n, "K": self.tile_k, "C": self.tile_c, "P": self.tile_p, "Q": self.tile_q}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """What a user fixed of a plan; the mapper chooses what is None."""
+
+    tile_n: int | None = None
+    tile_k: int | None = None
+    tile_c: int | None = None
+    tile_p: int | None = None
+    tile_q: int | None = None
+    order: str | None = None
+    resident: frozenset[Operand] | None = None
+    spatial: Unrolling | None = None
+
+    def sizes(self) -> dict[str, int | None]:
+        """Tile size by loop letter."""
+        return {"N": self.tile_n, "K": self.tile_k, "C": self.tile_c, "P": self.tile_p, "Q": self.tile_q}
+
+
+NOTHING_FIXED = Fixed()
 
 
 def loop_extents(layer: Layer) -> dict[str, int]:

@@ -20,13 +20,14 @@ from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
+from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
-from accelsim.plan import Plan
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.schedule.between import keep_schedule
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
 from accelsim.schedule.lives import Node
-from accelsim.schedule.planning import LayerInput, layer_input
+from accelsim.schedule.planning import LayerInput, Wanted, layer_input
 from accelsim.trace import LayerTrace, NetworkTrace, network_of
 from accelsim.version import versions
 
@@ -39,7 +40,8 @@ class _Setting:
 
     chip: Accelerator
     table: EnergyTable
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, Plan | Fixed]
+    objective: Objective
     left_out: Mapping[str, str]
     together: bool
     balance_filters: bool
@@ -55,7 +57,8 @@ def simulate(
     traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace,
     hardware: Accelerator | str | Path,
     *,
-    plans: Mapping[str, Plan] | None = None,
+    plans: Mapping[str, Plan | Fixed] | None = None,
+    objective: Objective = "cycles",
     left_out: Mapping[str, str] | None = None,
     together: bool = False,
     balance_filters: bool = False,
@@ -70,7 +73,8 @@ def simulate(
     ----------
     traces : one layer, several, or a network
     hardware : a chip, the name of a shipped one, or the path of its file
-    plans : plan by layer name; the mapper chooses the others
+    plans : by layer name, a plan or what is fixed of it; the mapper chooses the rest
+    objective : what the mapper minimises: cycles, dram (bytes), energy, or edp (energy x cycles)
     left_out : layers that are not run, each with the reason, as of `unsupported_layers`
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
@@ -92,6 +96,8 @@ def simulate(
     """
     if threads is not None and threads < 1:
         raise InputError(f"simulate: threads must be at least 1, not {threads}")
+    if objective not in OBJECTIVES:
+        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table = table_of(chip)
     trace = network_of(traces)
@@ -101,7 +107,9 @@ def simulate(
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
     between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
-    setting = _Setting(chip, table, plans or {}, left_out, together, balance_filters, between, seed)
+    setting = _Setting(
+        chip, table, plans or {}, objective, left_out, together, balance_filters, between, seed
+    )
     return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
 
 
@@ -134,6 +142,7 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "between_layers": of.between.mode,
         **({"keep": ", ".join(of.between.keep)} if of.between.keep else {}),
         **({"fuse": ", ".join("+".join(chain) for chain in of.between.fuse)} if of.between.fuse else {}),
+        "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **trace.network.provenance,
     }
@@ -158,8 +167,7 @@ def _step(
         return run_fused(inputs, *shared, held, of.seed)
     if not isinstance(node, LayerNode):
         return [operation_result(one, node, *shared, held[0])]
-    plan = of.plans.get(node.layer.name)
-    return [run_alone(_input(one, node, of), node, *shared, held[0], plan, of.seed)]
+    return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
@@ -232,5 +240,9 @@ def _run(jobs: list[_Job], threads: int, progress: Progress | None) -> list[Laye
 def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
     name = node.layer.name
     return layer_input(
-        network.layer(name), of.chip, of.plans.get(name), balance_filters=of.balance_filters, seed=of.seed
+        network.layer(name),
+        of.chip,
+        Wanted(of.plans.get(name), of.objective, of.table),
+        balance_filters=of.balance_filters,
+        seed=of.seed,
     )

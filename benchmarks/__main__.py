@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import dram, energy, formats, kernel, machine, start
+from benchmarks import dram, energy, formats, kernel, machine, mapper, start
 
 QUICK_LAYERS = 11  # conv1 and the first stage
 
@@ -62,6 +62,9 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
     for name, speed in dram.speeds(3 if quick else 9).items():
         yield Figure(f"banked DRAM, {name} reads", speed, "M burst/s", 10, at_least=True)
+    name, slowest, every = mapper.search_seconds(QUICK_LAYERS if quick else None)
+    yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
+    yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)
     yield from network_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]

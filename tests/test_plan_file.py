@@ -1,12 +1,14 @@
 """Plans as files: what a run writes, `--plans` reads back; mistakes are told by file and line."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import PlanError
-from accelsim.plan import LOOPS, Plan, Unrolling
-from accelsim.plan_file import plans_csv, read_plans
+from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Plan, Unrolling
+from accelsim.plan_file import fixed_parts, plans_csv, read_plans, whole_plans
 from accelsim.zoo import workloads_folder
 
 pytestmark = pytest.mark.small
@@ -60,8 +62,6 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG)
 def test_a_mistake_is_told_by_file_and_line(tmp_path: object, text: str) -> None:
-    from pathlib import Path
-
     file = Path(str(tmp_path)) / "plans.csv"
     file.write_text(text)
     with pytest.raises(PlanError) as error:
@@ -75,3 +75,27 @@ def test_every_shipped_plan_can_be_read() -> None:
     files = sorted((workloads_folder() / "plans").glob("*.csv"))
     assert files
     assert all(read_plans(file) for file in files)
+
+
+def test_empty_cells_are_what_the_mapper_chooses(tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text(HEAD + "a,NKCPQ,,64,,,,\nb,,,,,,,none\nc,,1,1,1,1,1,weights+outputs\n")
+    plans = read_plans(file)
+    assert plans == {
+        "a": Fixed(order="NKCPQ", tile_k=64),
+        "b": Fixed(resident=frozenset()),
+        "c": Fixed(
+            tile_n=1, tile_k=1, tile_c=1, tile_p=1, tile_q=1, resident=frozenset({"weights", "outputs"})
+        ),
+    }
+    file.write_bytes(plans_csv(plans))
+    assert read_plans(file) == plans
+    with pytest.raises(PlanError, match="the plan of layer 'a' has empty cells"):
+        whole_plans(file)
+
+
+def test_fixed_parts_are_read_from_texts() -> None:
+    assert fixed_parts(["tile_k=64", "order=NKPQC", "resident=none"]) == Fixed(
+        tile_k=64, order="NKPQC", resident=frozenset()
+    )
+    assert fixed_parts([]) == NOTHING_FIXED

@@ -6,7 +6,17 @@ from textwrap import fill
 
 import typer
 
-from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps, wrapped
+from accelsim.cli.app import (
+    JSON,
+    OBJECTIVE,
+    SKIP_UNSUPPORTED,
+    app,
+    guarded,
+    objective_of,
+    show,
+    steps,
+    wrapped,
+)
 from accelsim.cli.runs import CHIPS, OVERRIDES, open_trace
 
 _MOST_ROWS = 40  # of a table that is printed
@@ -21,13 +31,14 @@ def sweep(
     overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of the chip"),
     out: Path = typer.Option(Path("results/sweep"), "--out", help="folder of the table and the plot"),
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
+    objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
     from accelsim.study.sweep import points, run_sweep
 
-    axes = points(over)
+    axes, chosen_for = points(over), objective_of(objective)
     open_trace(trace)  # a bad file is an error before any process starts
     with steps("points", len(axes)) as progress:
         done = run_sweep(
@@ -37,6 +48,7 @@ def sweep(
             axes,
             out,
             workers=workers,
+            objective=chosen_for,
             skip_unsupported=skip_unsupported,
             progress=progress,
         )

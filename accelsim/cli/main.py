@@ -2,7 +2,18 @@
 
 import typer
 
-from accelsim.cli import compressing, energies, explore, importing, inputs, memory, runs, studies, workloads
+from accelsim.cli import (
+    compressing,
+    energies,
+    explore,
+    importing,
+    inputs,
+    mapping,
+    memory,
+    runs,
+    studies,
+    workloads,
+)
 from accelsim.cli.app import app
 from accelsim.version import VERSION
 
@@ -13,6 +24,7 @@ __all__ = [
     "importing",
     "inputs",
     "main",
+    "mapping",
     "memory",
     "runs",
     "studies",

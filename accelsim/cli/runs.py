@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps
+from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, objective_of, show, steps
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from accelsim.trace import NetworkTrace
 
 PLANS = typer.Option(
-    None, "--plans", help="plans of layers (plans.csv of a run); the mapper chooses the others"
+    None,
+    "--plans",
+    help="plans of layers (plans.csv of a run); the mapper chooses the others and empty cells",
 )
 OVERRIDES = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of every chip")
 BASELINE = typer.Option(None, "--baseline", help="chip that speed-ups refer to (default: the first)")
@@ -64,6 +66,7 @@ def run(
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
     plans: Path | None = PLANS,
+    objective: str = OBJECTIVE,
     baseline: str | None = BASELINE,
     out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
@@ -86,6 +89,7 @@ def run(
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
+    chosen_for = objective_of(objective)
     fixed = read_plans(plans) if plans is not None else None
     chips = [load_hardware(name, overrides) for name in hardware]
     chosen = baseline or chips[0].name
@@ -102,6 +106,7 @@ def run(
                 chips,
                 out / path.stem,
                 plans=fixed,
+                objective=chosen_for,
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,

@@ -30,6 +30,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "PQ"  # whose tile sizes `plan_refusal` looks at
 _SAMPLE_MACS = 200_000_000
 
 

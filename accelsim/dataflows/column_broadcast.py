@@ -30,6 +30,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _CHANNEL_BYTES = 2  # of the number that travels with an activation
 
 

@@ -28,6 +28,7 @@ from accelsim.plan import Plan
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "KCP"  # whose tile sizes `plan_refusal` looks at
 Bits = npt.NDArray[np.uint8]
 _UNLIMITED = 2**40
 _SAMPLE_FILTERS, _SAMPLE_ROWS = 64, 8

@@ -32,6 +32,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _POLICIES = {"compute": 0, "gate": 1, "skip": 2}
 _DOMAINS = {"array": 0, "column": 1, "row": 2}
 

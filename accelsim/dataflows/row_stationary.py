@@ -37,6 +37,7 @@ from accelsim.units import ceil_div
 
 __all__ = ["Prepared", "prepare"]
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "KCPQ"  # whose tile sizes `plan_refusal` looks at
 
 
 def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:

@@ -29,6 +29,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _SAMPLE_FILTERS, _SAMPLE_POSITIONS = 512, 4096
 
 

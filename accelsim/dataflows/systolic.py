@@ -29,6 +29,7 @@ from accelsim.units import ceil_div
 
 __all__ = ["Prepared", "prepare"]
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _STATIONARY = {
     "weights": estimate.WEIGHTS,
     "activations": estimate.ACTIVATIONS,

@@ -14,7 +14,7 @@ from accelsim.hardware import Accelerator
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
-from accelsim.mapper.search import best_plan, checked
+from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.results import LayerResult
@@ -30,13 +30,12 @@ def run_alone(
     chip: Accelerator,
     table: EnergyTable,
     held: Held,
-    plan: Plan | None,
     seed: int,
 ) -> LayerResult:
     """One layer of input `index`: plan (unless one is given), count, time, price, audit."""
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
     sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
-    chosen = held.plan or plan or best_plan(given.prepared, sizes, free).plan
+    chosen = held.plan or given.wanted.best(given.prepared, sizes, free)
     boxes, traffic = checked(chosen, node.layer, free, sizes)
     counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
     work = work_table(boxes, counters, traffic)

@@ -19,6 +19,7 @@ picture     data                  shows
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
 `curves`    (the given table)     one quantity against another, a curve per value of a column
 `sram_fit`  (the given table)     CACTI's points and the fit that prices scratchpads
+`pareto`    (the given table)     plans of layers that none dominates: DRAM bytes, cycles, energy
 `formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
@@ -31,6 +32,7 @@ from accelsim.plots.curves import curves
 from accelsim.plots.flow import flow, flow_table
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
+from accelsim.plots.pareto import pareto
 from accelsim.plots.roofline import roofline
 from accelsim.plots.roofline_change import roofline_change, roofline_change_table
 from accelsim.plots.run import Run, RunTables, tables_of
@@ -54,6 +56,7 @@ __all__ = [
     "flow",
     "flow_table",
     "formats",
+    "pareto",
     "roofline",
     "roofline_change",
     "roofline_change_table",

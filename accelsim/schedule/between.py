@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
-from accelsim.plan import Plan
+from accelsim.plan import Fixed, Plan
 from accelsim.schedule.chain import LEAST_SHARE, CutCost, chain_ends
 from accelsim.schedule.costs import Costs, LayerInputs
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
@@ -29,7 +29,7 @@ def keep_schedule(
     inputs: LayerInputs,
     between: BetweenLayers,
     *,
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, Plan | Fixed],
     left_out: Mapping[str, str],
 ) -> Schedule:
     """Choose what to keep and to fuse so that the fewest bytes move in DRAM; plan layers for what is left.
@@ -59,7 +59,7 @@ def keep_schedule(
         ends = chain_ends(nodes, sizes, capacity // LEAST_SHARE, plans)
         for chain in between.fuse:
             _only(chain, nodes, ends, chain_ends(nodes, sizes, 0, plans))
-    costs = Costs(trace, nodes, chip, inputs, plans)
+    costs = Costs(trace, nodes, chip, inputs)
     unkept = [costs.unkept(index) for index in range(len(nodes))]
     choice = best_kept(ends, found.values(), capacity, costs.at, frozenset(between.keep))
     if not isinstance(choice, Choice):

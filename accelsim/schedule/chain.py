@@ -18,9 +18,11 @@ import numpy.typing as npt
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _price_kernel, _traffic_kernel
+from accelsim.machine.idle import layer_cycles
+from accelsim.machine.replay import replay_layer
+from accelsim.mapper import _traffic_kernel
 from accelsim.mapper.encoded import EncodedSizes
-from accelsim.mapper.search import candidates
+from accelsim.mapper.space import filter_sizes
 from accelsim.mapper.traffic import (
     chip_vector,
     extents_vector,
@@ -33,7 +35,7 @@ from accelsim.plan import Plan
 from accelsim.schedule.bands import Bands, chain_bands
 from accelsim.schedule.lives import Node
 from accelsim.schedule.planning import LayerInput, dram_bytes, with_kept
-from accelsim.tables import TRAFFIC
+from accelsim.tables import TRAFFIC, WORK
 from accelsim.trace.graph import node_inputs
 from accelsim.units import ceil_div
 
@@ -190,11 +192,7 @@ def _cuts(inputs: Sequence[LayerInput], chip: Accelerator) -> list[tuple[Cut, Ba
         bands.append(ceil_div(bands[-1], 2))
     per_layer = []
     for one, layer in zip(inputs, layers, strict=True):
-        tiles = {
-            plan.tile_k
-            for plan in candidates(layer, chip)
-            if plan.tile_c == layer.group_channels and plan.tile_k % one.sizes.filter_block == 0
-        }
+        tiles = {size for size in filter_sizes(layer, chip) if size % one.sizes.filter_block == 0}
         ways = [(layer.filters, True)]
         if smaller := sorted(tiles - {layer.filters}):
             ways.append((smaller[0], False))
@@ -231,15 +229,14 @@ def _cycles(
     inputs: Sequence[LayerInput], rates: Sequence[float], traffic: ChainTraffic, chip: Accelerator
 ) -> int:
     """Predicted cycles of a chain: sampled compute, the machine's own recurrence."""
-    dataflow, rate = DATAFLOWS[chip.dataflow], chip.dram_bytes_per_cycle
-    compute = np.zeros(len(traffic.live), np.int64)
+    dataflow, work = DATAFLOWS[chip.dataflow], np.zeros(len(traffic.live), WORK)
+    for column, name in enumerate(TRAFFIC):
+        work[name] = traffic.traffic[:, column]
     for i, (one, step_cycles) in enumerate(zip(inputs, rates, strict=True)):
-        compute[traffic.bands.layer_of == i] = estimated_cycles(
+        work["compute_cycles"][traffic.bands.layer_of == i] = estimated_cycles(
             traffic.bands.boxes[i],
             layer_vector(one.trace.layer, chip),
             dataflow.estimate_vector(chip),
             step_cycles,
         )
-    machine = [chip.scratchpad.capacity_bytes, rate.numerator, rate.denominator, chip.dram_latency_cycles]
-    cycles, _ = _price_kernel.replayed(traffic.traffic, compute, np.array(machine, np.int64))
-    return int(cycles)
+    return layer_cycles(replay_layer(work, chip))

@@ -1,12 +1,11 @@
 """What nodes cost, given what they find in the scratchpad and how many bytes are left: exact DRAM bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.mapper.search import best_plan, checked
+from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
-from accelsim.plan import Plan
 from accelsim.schedule.chain import CutCost, cut_costs
 from accelsim.schedule.keep_search import Cost, Span
 from accelsim.schedule.ladder import Ladder, Rung
@@ -25,7 +24,6 @@ class Costs:
     ----------
     nodes : those that run, in execution order
     inputs : prepares a layer; once, and it is held as long as this is
-    plans : that a user fixed, by layer
     """
 
     def __init__(
@@ -34,10 +32,9 @@ class Costs:
         nodes: Sequence[Node],
         chip: Accelerator,
         inputs: LayerInputs,
-        plans: Mapping[str, Plan],
     ) -> None:
         self.trace, self.nodes, self.chip = trace, nodes, chip
-        self._prepare, self._plans = inputs, plans
+        self._prepare = inputs
         self._inputs: dict[int, LayerInput] = {}
         self._ladders: dict[tuple[int, bool, bool], Ladder] = {}
         self._operations: dict[tuple[int, frozenset[str]], Cost] = {}
@@ -64,9 +61,8 @@ class Costs:
         node = self.nodes[index]
         if cost is None:
             assert isinstance(node, LayerNode)
-            given, plan = self.input(index), self._plans.get(node.layer.name)
-            if plan is None:
-                plan = best_plan(given.prepared, given.sizes, self.chip).plan
+            given = self.input(index)
+            plan = given.wanted.best(given.prepared, given.sizes, self.chip)
             checked(plan, node.layer, self.chip, given.sizes)
             raise PlanError(f"{node.layer.name}: no plan fits")
         return cost.dram_bytes
@@ -81,7 +77,7 @@ class Costs:
             return rung
         given = self.input(index)
         sizes = with_kept(given.sizes, node.input in held, node.output in held)
-        exact = planned(given, sizes, self.chip, self._plans.get(node.layer.name), left)
+        exact = planned(given, sizes, self.chip, left)
         return exact if exact is not None and exact.dram_bytes <= rung.dram_bytes else rung
 
     def cut(self, span: Span, held: frozenset[str], left: int) -> CutCost | None:
@@ -107,6 +103,5 @@ class Costs:
         key = index, node.input in held, node.output in held
         if key not in self._ladders:
             given = self.input(index)
-            plan = self._plans.get(node.layer.name)
-            self._ladders[key] = ladder(given, with_kept(given.sizes, *key[1:]), self.chip, plan)
+            self._ladders[key] = ladder(given, with_kept(given.sizes, *key[1:]), self.chip)
         return self._ladders[key]

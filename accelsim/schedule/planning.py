@@ -7,16 +7,30 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Prepared
+from accelsim.energy.table import EnergyTable
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper.balance import balanced
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
-from accelsim.mapper.search import best_plan, checked
+from accelsim.mapper.search import best_plan, checked, chosen_plan
 from accelsim.mapper.traffic import plan_traffic
-from accelsim.plan import Plan
+from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan
 from accelsim.schedule.ladder import Ladder, Rung
 from accelsim.tables import TRAFFIC
 from accelsim.trace import LayerTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A layer's plan as a user gave it, whole or in parts; what the mapper minimises; prices of energy."""
+
+    plan: Plan | Fixed | None
+    objective: Objective
+    table: EnergyTable
+
+    def best(self, prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Plan:
+        """The plan as given, or the best with what is fixed of it."""
+        return chosen_plan(prepared, sizes, chip, self.plan, self.objective, self.table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +41,25 @@ class LayerInput:
     prepared: Prepared
     sizes: EncodedSizes
     drawn: bool
+    wanted: Wanted
 
 
 def layer_input(
-    trace: LayerTrace, chip: Accelerator, plan: Plan | None, *, balance_filters: bool, seed: int
+    trace: LayerTrace, chip: Accelerator, wanted: Wanted, *, balance_filters: bool, seed: int
 ) -> LayerInput:
     """Prepare a layer; raises what `encoded_sizes` raises.
 
     Parameters
     ----------
-    plan : that a user fixed
+    wanted : what the plan has to be
     balance_filters : filters run in the order of their non-zero weights
     seed : of outputs that the trace does not hold
     """
     trace = balanced(trace) if balance_filters else trace
     prepared = DATAFLOWS[chip.dataflow].prepare(trace, chip)
     nonzero, drawn = nonzero_outputs(trace, seed)
-    sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
-    return LayerInput(trace, prepared, sizes, drawn)
+    sizes = encoded_sizes(trace, chip, nonzero, None if wanted.plan is None else wanted.plan.tile_k)
+    return LayerInput(trace, prepared, sizes, drawn, wanted)
 
 
 def nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
@@ -61,22 +76,25 @@ def with_kept(sizes: EncodedSizes, activations: bool, outputs: bool) -> EncodedS
     return replace(sizes, kept_activations=activations, kept_outputs=outputs)
 
 
-def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, plan: Plan | None) -> Ladder:
+def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
     """Plans of the layer for falling capacities; a fixed plan is the only one."""
-    return Ladder(
-        chip.scratchpad.capacity_bytes, lambda capacity: planned(given, sizes, chip, plan, capacity)
-    )
+    return Ladder(chip.scratchpad.capacity_bytes, lambda capacity: planned(given, sizes, chip, capacity))
 
 
-def planned(
-    given: LayerInput, sizes: EncodedSizes, chip: Accelerator, plan: Plan | None, capacity: int
-) -> Rung | None:
+def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity: int) -> Rung | None:
     """The best plan for a capacity (or the fixed one), or None if none fits."""
     smaller = chip.with_capacity(capacity)
-    cycles = 0
+    plan, cycles, wanted = given.wanted.plan, 0, given.wanted
     try:
-        if plan is None:
-            price = best_plan(given.prepared, sizes, smaller)
+        if not isinstance(plan, Plan):
+            price = best_plan(
+                given.prepared,
+                sizes,
+                smaller,
+                objective=wanted.objective,
+                fixed=plan or NOTHING_FIXED,
+                table=wanted.table,
+            )
             plan, cycles = price.plan, price.cycles
         boxes, traffic = checked(plan, given.trace.layer, smaller, sizes)
     except PlanError:

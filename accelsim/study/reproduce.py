@@ -4,6 +4,7 @@ from pathlib import Path
 
 from accelsim.errors import InputError
 from accelsim.study import (
+    chen,
     deep_compression,
     dram_bench,
     edge_engine,
@@ -23,6 +24,7 @@ def _deep_compression(seed: int) -> Tables:
 
 
 ENTRIES = {
+    "chen-hpca2020": chen.ENTRY,
     "deep-compression": Entry(
         title="compression rates of four networks, by layer, with and without Huffman codes",
         source="Han, Mao and Dally, Deep Compression, ICLR 2016 (arXiv:1510.00149), Tables 1 to 5",

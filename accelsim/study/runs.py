@@ -6,7 +6,7 @@ from pathlib import Path
 from accelsim import plots
 from accelsim.dataflows import unsupported_layers
 from accelsim.hardware import Accelerator
-from accelsim.plan import Plan
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
 from accelsim.schedule.held import BetweenLayers
@@ -19,7 +19,8 @@ def run_on_chips(
     chips: Sequence[Accelerator],
     folder: Path,
     *,
-    plans: Mapping[str, Plan] | None = None,
+    plans: Mapping[str, Plan | Fixed] | None = None,
+    objective: Objective = "cycles",
     skip_unsupported: bool = False,
     together: bool = False,
     balance_filters: bool = False,
@@ -42,6 +43,7 @@ def run_on_chips(
             trace,
             chip,
             plans=plans,
+            objective=objective,
             left_out=left_out,
             together=together,
             balance_filters=balance_filters,
