@@ -33,7 +33,7 @@ HEAVY = {
 UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction")
 COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations"}
 KEYS = {"input", "layer", "tile"} | {f"{loop}{edge}" for loop in "nkcpq" for edge in "01"}
-KEYS |= {"resident"} | {f"tile_{loop}" for loop in "nkcpq"}
+KEYS |= {"resident", "fused"} | {f"tile_{loop}" for loop in "nkcpq"}
 
 
 def names(paths: list[Path]) -> list[str]:
