@@ -22,7 +22,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "no equals sign": (["run", "net.npz", "--set", "pe_array.rows"], ["--set"]),
     "baseline": (["run", "net.npz", "--baseline", "x"], ["--baseline must be one of dense-16x16", "not 'x'"]),
     "chip twice": (["run", "net.npz", "--hardware", "dense-16x16", "--hardware", "dense-16x16"], ["two chips are named 'dense-16x16'"]),
-    "scratchpad too small": (["run", "net.npz", "--set", "scratchpad.capacity_bytes=64"], ["more than the scratchpad of 64"]),
+    "scratchpad too small": (["run", "net.npz", "--set", "scratchpad.capacity_bytes=64"], ["no plan fits the scratchpad of 64 bytes"]),
     "axis": (["sweep", "net.npz", "--over", "pe_array.rows"], ["--over must be KEY=A,B,C, not 'pe_array.rows'"]),
     "axis twice": (["sweep", "net.npz", "--over", "a=1", "--over", "a=2"], ["--over a: the axis is given twice"]),
     "axis value": (["sweep", "net.npz", "--over", "pe_array.rows=4,x"], ["pe_array.rows must be an integer, not 'x'"]),
