@@ -69,7 +69,7 @@ def _parts(
     w, a = weights[k * counts[2] + c], activations[at, _operand_kernel.HELD]
     o = np.array(
         [
-            reserve_of(_operand_kernel.box_of(index, size, extents), counts, *of_layer)
+            reserve_of(_operand_kernel.box_of(index, size, extents), counts, *of_layer, sizes.kept_outputs)
             for index in np.stack([n, k, c, p, q], axis=1)
         ]
     )

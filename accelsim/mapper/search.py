@@ -77,7 +77,31 @@ def best_plan(
     PlanError
         If no plan fits; says how many bytes the least demanding one lacks, and for what.
     """
-    return _found(prepared, sizes, chip, OBJECTIVES[objective], fixed, table, with_energy)[0]
+    found = best_fitting(
+        prepared, sizes, chip, objective=objective, fixed=fixed, table=table, with_energy=with_energy
+    )
+    if found is None:
+        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
+    return found
+
+
+def best_fitting(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    *,
+    objective: Objective = "cycles",
+    fixed: Fixed = NOTHING_FIXED,
+    table: EnergyTable | None = None,
+    with_energy: bool = False,
+) -> Price | None:
+    """As `best_plan`; None if no plan fits, without asking why."""
+    found = _found(prepared, sizes, chip, OBJECTIVES[objective], fixed, table, with_energy)
+    return found[0] if found else None
+
+
+def _no_fit(layer: Layer, chip: Accelerator, fixed: Fixed, sizes: EncodedSizes) -> str:
+    return reason_of_no_fit(plan_space(layer, chip, fixed, MOST_TILES[-1]), layer, chip, sizes)
 
 
 def pareto_plans(
@@ -93,6 +117,8 @@ def pareto_plans(
     Raises PlanError as `best_plan`.
     """
     found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True)
+    if not found:
+        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
     return sorted(found, key=lambda price: (price.dram_bytes, price.cycles))
 
 
@@ -105,6 +131,7 @@ def _found(
     table: EnergyTable | None,
     with_energy: bool,
 ) -> list[Price]:
+    """The best plan or the Pareto set; nothing if no plan fits."""
     layer = prepared.layer
     choices = DATAFLOWS[chip.dataflow].unrollings(layer, chip) if fixed.spatial is None else [fixed.spatial]
     for most_tiles in MOST_TILES:
@@ -117,7 +144,7 @@ def _found(
             fronts.append([_price(row, prices if priced else None, spatial) for row in front])
         if found := [price for front in fronts for price in front]:
             return found if len(fronts) == 1 else _best_of(found, objective, chip)
-    raise PlanError(reason_of_no_fit(space, layer, chip, sizes))
+    return []
 
 
 def _figures(price: Price) -> tuple[float, float, float]:

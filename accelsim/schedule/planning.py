@@ -12,7 +12,7 @@ from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper.balance import balanced
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
-from accelsim.mapper.search import best_plan, checked, chosen_plan
+from accelsim.mapper.search import best_fitting, checked, chosen_plan
 from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan
 from accelsim.schedule.ladder import Ladder, Rung
@@ -87,7 +87,7 @@ def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity:
     plan, cycles, wanted = given.wanted.plan, 0, given.wanted
     try:
         if not isinstance(plan, Plan):
-            price = best_plan(
+            price = best_fitting(
                 given.prepared,
                 sizes,
                 smaller,
@@ -95,6 +95,8 @@ def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity:
                 fixed=plan or NOTHING_FIXED,
                 table=wanted.table,
             )
+            if price is None:
+                return None
             plan, cycles = price.plan, price.cycles
         boxes, traffic = checked(plan, given.trace.layer, smaller, sizes)
     except PlanError:

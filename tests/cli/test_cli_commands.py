@@ -162,7 +162,7 @@ def test_a_point_that_fails_is_a_row_and_an_exit_code(run: Run, npz: Path) -> No
     result = run("sweep", npz, "--over", "scratchpad.capacity_bytes=64,65536", "--workers", 1, "--json")
     assert result.exit_code == 1
     tight, roomy = json.loads(result.stdout)["points"]
-    assert "more than the scratchpad of 64" in tight["error"]
+    assert "no plan fits the scratchpad of 64 bytes" in tight["error"]
     assert roomy["cycles_mean"] > 0
 
 
