@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 # Looks of the variants: colour and marker tell them apart.
 LOOKS = {"quantised": ("#DDAA33", "s"), "pruned": ("#0077BB", "D"), "encoded": ("#882255", "o")}
-_TICKS = (0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)
+_FINE_TICKS = (0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3)
+_TICKS = (0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 _NEEDED = ("chip", "variant", "speedup", "dram_bytes_fraction", "energy_fraction", "dram_bound_fraction")
 
 
@@ -52,7 +53,8 @@ def compression(table: "pd.DataFrame", title: str = "") -> "Figure":
     fastest = table["speedup"].max()
     panels[0].set_xscale("log")
     lowest = table["speedup"].min()
-    ticks = [v for v in _TICKS if min(1, 0.9 * lowest) <= v <= 1.1 * fastest]
+    marks = _FINE_TICKS if fastest <= 3 else _TICKS
+    ticks = [v for v in marks if min(1, 0.9 * lowest) <= v <= 1.1 * fastest]
     panels[0].set_xticks(ticks, [f"{v:g}" for v in ticks])
     panels[0].minorticks_off()
     names = [f"{chip} ({100 * first[chip]:.0f} %)" for chip in chips]

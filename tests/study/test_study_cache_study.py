@@ -58,7 +58,10 @@ def test_a_cache_that_holds_the_layer_moves_it_once(name):
 
 
 def test_an_untiled_loop_thrashes_a_small_cache_and_a_tiled_one_does_not():
-    """75 kB of activations are read again for each of three blocks of filters; four rows of them stay."""
+    """75 kB of activations are read again for each of three blocks of filters; four rows of them stay.
+
+    Untiled (41 + 3 x 75) kB are read of 154 kB that are touched: 1.73.
+    """
     on = chip("dense-16x16", "scratchpad.capacity_bytes=65536")
     large = synthetic_layer(replace(SHAPE, input_height=28, input_width=28), 0.4, 0.5)
     by_rows = replace(whole(large.layer), tile_p=4)
@@ -68,7 +71,7 @@ def test_an_untiled_loop_thrashes_a_small_cache_and_a_tiled_one_does_not():
     ]
     tiled, untiled = (int(counts[at.READ_MISSES]) / int(counts[at.DISTINCT_LINES]) for counts in counted)
     assert tiled < 1.5  # halo rows, and lines that outputs took
-    assert untiled > 2
+    assert untiled == pytest.approx(1.73, abs=0.02)
 
 
 def test_the_table_has_the_scratchpad_first_and_every_order_behind_it():
