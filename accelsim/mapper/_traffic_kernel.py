@@ -105,10 +105,11 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
         if t == 0 and chip[TABLE_BYTES]:  # of the decoder, which keeps it
             row[0] += chip[TABLE_BYTES]
             row[3] += chip[TABLE_BYTES]
-            row[4] += burst_waste(chip[TABLE_BYTES], chip[BURST])
+            row[4] += burst_waste(0, chip[TABLE_BYTES], chip[BURST])
         row[9] = row[15] + row[16]
         row[10] = (w_held if closes[0, t] else 0) + (a_held if closes[1, t] else 0)
-        output_traffic(boxes[t], row, opens[2, t], closes[2, t], extents, layer, chip, sizes)
+        tile_filters = boxes[0, 3] - boxes[0, 2]
+        output_traffic(boxes[t], row, opens[2, t], closes[2, t], extents, tile_filters, layer, chip, sizes)
         held += row[9]
         live[t] = held
         held -= row[10] + row[11]
@@ -149,7 +150,7 @@ def operand_bytes(box, of_weights, of_activations, layer, chip, sizes):
 
 
 @kernel
-def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
+def output_traffic(box, row, opened, closed, extents, tile_filters, layer, chip, sizes):
     """Outputs and partial sums of one tile, into its row of tables.TRAFFIC."""
     held_outputs, outputs, output_metadata, block = sizes[6:10]
     pixels = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
@@ -165,7 +166,7 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         row[9] += reserve
         if not first:  # the partial sums were spilled
             row[2] = partial
-            row[4] += burst_waste(partial, chip[BURST])
+            row[4] += burst_waste(0, partial, chip[BURST])
     if closed:
         row[11] = reserve
     if not first:
@@ -174,11 +175,11 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         row[13] = partial
         if closed:
             row[6] = partial
-            row[8] += burst_waste(partial, chip[BURST])
+            row[8] += burst_waste(0, partial, chip[BURST])
     else:
         encoded, metadata, waste = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],
-            outputs, output_metadata, block, extents[4],
+            outputs, output_metadata, block, extents, tile_filters,
         )  # fmt: skip
         row[5] = encoded
         row[7] = metadata
@@ -187,6 +188,6 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         if not chip[SAME_O]:
             held = output_bytes(
                 box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, chip[HELD_POINTER_BYTES_O],
-                held_outputs, held_outputs, block, extents[4],
+                held_outputs, held_outputs, block, extents, tile_filters,
             )  # fmt: skip
             row[14] = held[0]
