@@ -27,6 +27,7 @@ from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.mapper.addresses import plan_requests
 from accelsim.mapper.balance import balanced
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan, checked
@@ -191,7 +192,8 @@ def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> 
     boxes, traffic = checked(chosen, layer, chip, sizes)
     counters = dataflow.tile_counters(prepared, boxes, chip)
     work = _work_table(boxes, counters, traffic)
-    timeline = run_layer(work, chip)
+    requests = plan_requests(chosen, boxes, layer, chip, sizes) if chip.dma.descriptor_cycles else None
+    timeline = run_layer(work, chip, requests)
     checked_outputs = check_outputs(
         trace,
         array.weight_policy,

@@ -77,3 +77,20 @@ def descriptors(runs: Ints) -> list[Descriptor]:
         Descriptor(REGIONS[operand], *rest)
         for *rest, operand in _descriptors_kernel.describe(np.ascontiguousarray(runs)).tolist()
     ]
+
+
+def in_bursts(runs: Ints, burst_bytes: int) -> Ints:
+    """The whole bursts that runs touch: int64 [runs, 2], addresses and bytes."""
+    starts = runs[:, 0] // burst_bytes * burst_bytes
+    ends = -(-(runs[:, 0] + runs[:, 1]) // burst_bytes) * burst_bytes
+    return np.stack([starts, ends - starts], axis=1)
+
+
+def cut(runs: Ints, chunk_bytes: int) -> list[Ints]:
+    """Runs int64 [runs, 2] in parts of `chunk_bytes` (the last: what is left), in their order."""
+    ends = np.cumsum(runs[:, 1])
+    edges = np.union1d(ends, np.arange(chunk_bytes, ends[-1], chunk_bytes))
+    firsts = np.concatenate([[0], edges[:-1]])
+    of = np.searchsorted(ends, firsts, side="right")
+    pieces = np.stack([runs[of, 0] + firsts - (ends[of] - runs[of, 1]), edges - firsts], axis=1)
+    return np.split(pieces, np.searchsorted(firsts, np.arange(chunk_bytes, ends[-1], chunk_bytes)))

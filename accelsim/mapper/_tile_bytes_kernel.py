@@ -22,7 +22,8 @@ from accelsim.jit import kernel
     CHUNK,
     CHANNELS,
 ) = range(15)
-# Columns of the int64 chip vector: in DRAM, and HELD in the scratchpad; SAME if both are alike.
+# Columns of the int64 chip vector: in DRAM, and HELD in the scratchpad; SAME if both are alike;
+# bytes of the scratchpad and of its regions (0: one for all operands).
 (
     BURST,
     POINTER_BYTES_W,
@@ -39,7 +40,11 @@ from accelsim.jit import kernel
     OUTPUT_BITS,
     PARTIAL_BYTES,
     TABLE_BYTES,
-) = range(15)
+    CAPACITY,
+    REGION_W,
+    REGION_A,
+    REGION_O,
+) = range(19)
 # How outputs are stored; of TABLED ones the table has bytes, not non-zero outputs.
 DENSE, BITMASK, TABLED = range(3)
 

@@ -9,6 +9,7 @@ import numpy as np
 from accelsim.jit import kernel
 from accelsim.mapper._tile_bytes_kernel import (
     BURST,
+    CAPACITY,
     HELD_OUTPUT_KIND,
     HELD_POINTER_BYTES_A,
     HELD_POINTER_BYTES_O,
@@ -19,6 +20,9 @@ from accelsim.mapper._tile_bytes_kernel import (
     POINTER_BYTES_A,
     POINTER_BYTES_O,
     POINTER_BYTES_W,
+    REGION_A,
+    REGION_O,
+    REGION_W,
     SAME_A,
     SAME_O,
     SAME_W,
@@ -77,16 +81,16 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
 
     Returns
     -------
-    (traffic, live) : int64 [tiles, 17], columns TRAFFIC; int64 [tiles], bytes needed when all before are done
+    (traffic, live) : int64 [tiles, 18], columns TRAFFIC; int64 [tiles], bytes needed when all before are done
     """
     tiles = boxes.shape[0]
-    table = np.zeros((tiles, 17), np.int64)
+    table = np.zeros((tiles, 18), np.int64)
     live = np.zeros(tiles, np.int64)
     opens = np.zeros((3, tiles), np.uint8)
     closes = np.zeros((3, tiles), np.uint8)
     for operand in range(3):
         reuse(boxes, uses[operand], extents, resident[operand], opens[operand], closes[operand])
-    held = np.int64(0)
+    held = np.zeros(3, np.int64)
     for t in range(tiles):
         row = table[t]
         w, w_held, a, a_held = operand_bytes(
@@ -107,13 +111,27 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
             row[3] += chip[TABLE_BYTES]
             row[4] += burst_waste(0, chip[TABLE_BYTES], chip[BURST])
         row[9] = row[15] + row[16]
-        row[10] = (w_held if closes[0, t] else 0) + (a_held if closes[1, t] else 0)
+        row[17] = w_held if closes[0, t] else 0
+        row[10] = row[17] + (a_held if closes[1, t] else 0)
         tile_filters = boxes[0, 3] - boxes[0, 2]
         output_traffic(boxes[t], row, opens[2, t], closes[2, t], extents, tile_filters, layer, chip, sizes)
-        held += row[9]
-        live[t] = held
-        held -= row[10] + row[11]
+        held[0] += row[15]
+        held[1] += row[16]
+        held[2] += row[9] - row[15] - row[16]
+        live[t] = needed(held, chip)
+        held[0] -= row[17]
+        held[1] -= row[10] - row[17]
+        held[2] -= row[11]
     return table, live
+
+
+@kernel
+def needed(held, chip):
+    """Bytes needed of the scratchpad; with regions, its capacity and what the fullest of them lacks."""
+    if chip[REGION_W] == 0:
+        return held.sum()
+    lacks = max(held[0] - chip[REGION_W], held[1] - chip[REGION_A], held[2] - chip[REGION_O])
+    return chip[CAPACITY] + lacks
 
 
 @kernel

@@ -12,7 +12,7 @@ from accelsim.dataflows import inner_join
 from accelsim.errors import PlanError
 from accelsim.hardware import load_hardware
 from accelsim.machine import replay_layer
-from accelsim.machine.events import drain_bytes, fetch_bytes
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
 from accelsim.mapper import _price_kernel, search
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.traffic import extents_vector, plan_traffic

@@ -268,6 +268,7 @@ def walked(
                 row["reserve_bytes"] += kept
             if closes[o]:
                 row["release_after_compute_bytes"] += kept
+                row["weight_release_bytes"] += kept * (o == "weights")
         if t == 0:
             row["weight_fetch_bytes"] += walk.tables
             row["metadata_fetch_bytes"] += walk.tables
