@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from accelsim import units
 from accelsim.hardware.arrays import AnyArray, Count, Part
+from accelsim.hardware.dram_model import AnyDram, BandwidthDram, Rate
+from accelsim.hardware.memory import Dma, Scratchpad
 
 Encoding = Literal["dense", "bitmask"]
 WeightEncoding = Literal["dense", "bitmask", "csc_interleaved", "n_of_m"]
@@ -39,7 +41,6 @@ SCRATCHPADS: dict[str, dict[str, str]] = {
     "structured": {"weights": "n_of_m", "activations": "dense"},
     "row_stationary": {"weights": "dense", "activations": "dense", "outputs": "dense"},
 }
-Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
 
 
 class Encodings(Part):
@@ -74,56 +75,6 @@ class Encodings(Part):
         return self
 
 
-class Scratchpad(Part):
-    """Software-managed SRAM; no cache."""
-
-    capacity_bytes: Count = Field(description="bytes for operands, partial sums and outputs together")
-    word_bytes: Annotated[int, Field(ge=1, le=256)] = Field(description="bytes of one access")
-    banks: Annotated[int, Field(ge=1, le=2**20)] | None = Field(
-        default=None, description="words lie over them in turn; null: as many as are ever needed at once"
-    )
-    ports: Literal["shared", "separate"] = Field(
-        default="shared", description="of a bank: one for reads and writes, or one for each"
-    )
-    weight_bytes: Count | None = Field(
-        default=None, description="a region of their own for weights; null: all operands share the bytes"
-    )
-    activation_bytes: Count | None = Field(default=None, description="as weight_bytes")
-    output_bytes: Count | None = Field(
-        default=None, description="as weight_bytes: of outputs and partial sums"
-    )
-
-    @property
-    def is_split(self) -> bool:
-        """Whether operands have regions of their own."""
-        return self.weight_bytes is not None
-
-    @property
-    def regions(self) -> tuple[int, ...]:
-        """Bytes of each region: weights, activations, outputs and partial sums; or one for all."""
-        split = (self.weight_bytes, self.activation_bytes, self.output_bytes)
-        given = tuple(size for size in split if size is not None)
-        return given or (self.capacity_bytes,)
-
-    @model_validator(mode="after")
-    def _regions_are_the_whole(self) -> "Scratchpad":
-        names = ("weight_bytes", "activation_bytes", "output_bytes")
-        missing = [name for name in names if getattr(self, name) is None]
-        if missing and len(missing) < len(names):
-            raise ValueError(f"{missing[0]} must be given where another region's bytes are")
-        if sum(self.regions) != self.capacity_bytes:
-            raise ValueError(
-                f"weight_bytes + activation_bytes + output_bytes must be capacity_bytes, "
-                f"{self.capacity_bytes}, not {sum(self.regions)}"
-            )
-        if self.banks is not None and any(self.banks * size % self.capacity_bytes for size in self.regions):
-            raise ValueError(
-                f"banks: {self.banks} of {self.capacity_bytes // self.banks} bytes each cannot be divided "
-                f"into regions of {', '.join(str(size) for size in self.regions)} bytes"
-            )
-        return self
-
-
 class Postprocessor(Part):
     """Requantises, applies ReLU, pools, adds and compresses what the array drains."""
 
@@ -131,42 +82,11 @@ class Postprocessor(Part):
     elements_per_cycle: Count = Field(description="input elements of pooling, addition, ... in a cycle")
 
 
-class Dram(Part):
-    """Bandwidth model: peak x efficiency, latency, whole bursts."""
-
-    model: Literal["bandwidth"] = Field(description="bandwidth: peak x efficiency + latency")
-    peak_gb_per_s: Rate = Field(description="10^9 bytes per second, all channels together")
-    efficiency_fraction: Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)] = Field(
-        description="share of the peak reached"
-    )
-    latency_ns: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = Field(
-        description="from the end of a transfer's occupancy to its completion"
-    )
-    burst_bytes: Literal[1, 16, 32, 64, 128, 256] = Field(description="a contiguous run is rounded up to it")
-
-
-class Dma(Part):
-    """The engine that moves tiles between DRAM and scratchpad (docs/machine.md)."""
-
-    descriptor_cycles: Annotated[int, Field(ge=0, le=2**20)] = Field(
-        default=0, description="cycles that each descriptor of a transfer takes before its first request"
-    )
-    chunk_bytes: Count | None = Field(
-        default=None, description="a transfer is moved in chunks of so many bytes; null: at once"
-    )
-    outstanding_chunks: Annotated[int, Field(ge=1, le=2**16)] | None = Field(
-        default=None, description="chunks under way at once, of fetches and of drains; null: no limit"
-    )
-    arbitration: Literal["in_order", "drains_first", "fetches_first"] = Field(
-        default="in_order", description="which of the chunks that wait for the DRAM goes first"
-    )
-
-
 class Energy(Part):
     """Which energy table prices the counts."""
 
     table: Annotated[str, Field(min_length=1)] = Field(
-        description="a shipped table's name (45nm) or the path of a CSV file"
+        description="a shipped table's name (45nm, 22nm, 7nm) or the path of a CSV file"
     )
     dram: Annotated[str, Field(min_length=1)] = Field(
         description="the table's component that prices DRAM bits"
@@ -175,6 +95,21 @@ class Energy(Part):
         default="sram_lstp",
         description="the table's component that prices the scratchpad; its cell type decides the leakage",
     )
+    macro_bytes: Count | None = Field(
+        default=None, description="bytes of one of the scratchpad's macros; null: it is a single one"
+    )
+    node_nm: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | None = Field(
+        default=None, description="technology node the table is scaled to; null: its own"
+    )
+    overlay: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="path of a CSV file whose rows replace and add to the table's"
+    )
+
+    @model_validator(mode="after")
+    def _macros_are_within_reason(self) -> "Energy":
+        if self.macro_bytes is not None and self.macro_bytes < 64:
+            raise ValueError(f"macro_bytes must be at least 64, not {self.macro_bytes}")
+        return self
 
 
 class Accelerator(Part):
@@ -197,7 +132,7 @@ class Accelerator(Part):
     encodings: Encodings
     scratchpad: Scratchpad
     postprocessor: Postprocessor
-    dram: Dram
+    dram: AnyDram
     dma: Dma = Dma()
     energy: Energy
 
@@ -262,9 +197,18 @@ class Accelerator(Part):
             )
         return self
 
+    def with_capacity(self, capacity_bytes: int) -> "Accelerator":
+        """The chip with a scratchpad of this size: what kept tensors leave of it, say."""
+        if capacity_bytes == self.scratchpad.capacity_bytes:
+            return self
+        scratchpad = self.scratchpad.model_copy(update={"capacity_bytes": capacity_bytes})
+        return self.model_copy(update={"scratchpad": scratchpad})
+
     @property
     def dram_bytes_per_cycle(self) -> Fraction:
-        """Sustained DRAM bytes in one core cycle, exact."""
+        """Sustained DRAM bytes in one core cycle, exact; of a banked DRAM the form for sequential reads."""
+        if not isinstance(self.dram, BandwidthDram):
+            return self.dram.sustained_gb_per_s * 1000 / units.exact(self.clock_mhz)
         return units.bytes_per_cycle(self.dram.peak_gb_per_s, self.dram.efficiency_fraction, self.clock_mhz)
 
     @property

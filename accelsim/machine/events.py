@@ -19,7 +19,7 @@ import simpy
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.dram import BandwidthChannel, Channel
+from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.inputs import inputs
 from accelsim.machine.requests import Requests, cut, in_bursts
 from accelsim.machine.resources import Chunk, Dram, Scratchpad
@@ -33,7 +33,13 @@ _STREAMS = ("fetch", "drain")
 class _Layer:
     """The processes of one layer and the table they fill."""
 
-    def __init__(self, work: Table, chip: Accelerator, requests: Requests | None, channel: Channel) -> None:
+    def __init__(
+        self,
+        work: Table,
+        chip: Accelerator,
+        requests: Requests | None,
+        channel: BandwidthChannel | BankedChannel,
+    ) -> None:
         self.env = simpy.Environment()
         self.chip, self.requests = chip, requests
         tiles = inputs(work, chip, requests)
@@ -123,7 +129,8 @@ class _Layer:
         size, words = self.moved[t][kind], self.words[t][kind]
         chunk_bytes = self.chip.dma.chunk_bytes or size
         parts: list[Any] = [None] * ceil_div(size, chunk_bytes)
-        if self.dram.channel.uses_runs and self.requests is not None:
+        if self.dram.channel.uses_runs:
+            assert self.requests is not None
             runs = self.requests.drain(t) if kind else self.requests.fetch(t)
             parts = cut(in_bursts(runs, self.chip.dram.burst_bytes), chunk_bytes)
         chunks = []
@@ -135,7 +142,7 @@ class _Layer:
 
 
 def run_layer(
-    work: Table, chip: Accelerator, requests: Requests | None = None, channel: Channel | None = None
+    work: Table, chip: Accelerator, requests: Requests | None = None, channel: BankedChannel | None = None
 ) -> Table:
     """Time every tile of a layer.
 
@@ -143,7 +150,7 @@ def run_layer(
     ----------
     work : WORK table, tiles in plan order
     requests : runs of every tile; needed where addresses or descriptors decide times
-    channel : an idle channel (default: bytes at the chip's rate)
+    channel : the chip's DRAM at cycle 0 (default: a new one)
 
     Returns
     -------
@@ -152,9 +159,10 @@ def run_layer(
     Raises
     ------
     AuditError
-        If a tile can never start (the message says which and what it waits for) or bytes do not balance.
+        If runs are needed and missing, bytes do not balance, or a tile can never start (the message says
+        which, and what it waits for).
     """
-    layer = _Layer(work, chip, requests, channel or BandwidthChannel(chip))
+    layer = _Layer(work, chip, requests, channel or channel_of(chip))
     env = layer.env
     env.process(layer.dma())
     env.process(layer.array())

@@ -17,6 +17,11 @@ def layer_cycles(timeline: Table) -> int:
 
 def idle_cycles(timeline: Table) -> dict[str, int]:
     """Cycles that no tile's own compute takes, by cause (docs/machine.md, part 5)."""
+    return {cause: int(cycles.sum()) for cause, cycles in tile_waits(timeline).items()}
+
+
+def tile_waits(timeline: Table) -> dict[str, Any]:
+    """The same before, in and (of the last) after each tile's compute: int64 [tiles] by cause."""
     computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
     gaps = timeline["compute_start_cycle"] - computed
     # In a gap the DMA's previous fetch is over: its tile has computed. So all of it before the reservation
@@ -27,14 +32,15 @@ def idle_cycles(timeline: Table) -> dict[str, int]:
     described = np.maximum(issued - np.maximum(reserved, computed), 0)
     rest = gaps - drained - described
     at_ports = np.minimum(rest, timeline["fetch_scratchpad_cycles"])
-    tail = _tail_cycles(timeline)
-    return {
-        "scratchpad_wait": int(timeline["compute_scratchpad_cycles"].sum() + at_ports.sum())
-        + tail["scratchpad_wait"],
-        "descriptor_wait": int(described.sum()) + tail["descriptor_wait"],
-        "drain_wait": int(drained.sum()) + tail["drain_wait"],
-        "fetch_wait": int((rest - at_ports).sum()),
+    waits = {
+        "scratchpad_wait": timeline["compute_scratchpad_cycles"] + at_ports,
+        "descriptor_wait": described,
+        "drain_wait": drained,
+        "fetch_wait": rest - at_ports,
     }
+    for cause, cycles in _tail_cycles(timeline).items():
+        waits[cause][-1] += cycles
+    return waits
 
 
 def _tail_cycles(timeline: Table) -> dict[str, int]:

@@ -60,9 +60,11 @@ def inputs(work: Table, chip: Accelerator, requests: Requests | None = None) -> 
     """
     moved = np.stack([fetch_bytes(work), drain_bytes(work)], axis=1)
     setup = np.zeros_like(moved)
+    if chip.dram.model == "banked" and requests is None:
+        raise AuditError("dram.model: the runs of the tiles are not given")
     if chip.dma.descriptor_cycles:
         if requests is None:
-            raise AuditError("dma.descriptor_cycles: the tiles' runs are not given")
+            raise AuditError("dma.descriptor_cycles: the runs of the tiles are not given")
         setup = requests.descriptor_counts() * chip.dma.descriptor_cycles * (moved > 0)
     array, words = _accesses(work, chip)
     slots = _slots(chip)

@@ -8,7 +8,7 @@ from typing import Any
 import simpy
 
 from accelsim.errors import AuditError
-from accelsim.machine.dram import Channel
+from accelsim.machine.dram import BandwidthChannel, BankedChannel
 from accelsim.units import ceil_div
 
 _AFTER_ALL_OTHERS = 2  # SimPy priority: urgent 0, normal 1; decisions that need a whole cycle's events
@@ -74,7 +74,7 @@ class Dram:
     def __init__(
         self,
         env: simpy.Environment,
-        channel: Channel,
+        channel: BandwidthChannel | BankedChannel,
         arbitration: str = "in_order",
         slots: Sequence[int] = (),
     ) -> None:
@@ -129,7 +129,7 @@ class Dram:
         self._requests.remove(request)
         issued, *_, chunk, event = request
         now = int(self.env.now)
-        start, end, completion = self.channel.serve(now, chunk.write, chunk.moved_bytes, chunk.runs)
+        start, end, completion = self._moved(now, chunk)
         needed = 0
         for port, (own, of_all) in enumerate(zip(chunk.accesses, chunk.of_transfer, strict=True)):
             if of_all > self._spare(port):  # else all fit in one cycle, which the channel may round away
@@ -141,6 +141,13 @@ class Dram:
         done = self.env.timeout(end + longer - now)
         assert done.callbacks is not None
         done.callbacks.append(self._free)
+
+    def _moved(self, now: int, chunk: Chunk) -> tuple[int, int, int]:
+        """Start and end of the occupancy, and completion."""
+        if isinstance(self.channel, BankedChannel):
+            return self.channel.transfer(now, chunk.write, chunk.runs[:, 0], chunk.runs[:, 1])
+        end = now + self.channel.occupancy_cycles(chunk.moved_bytes)
+        return now, end, end + self.channel.latency_cycles
 
     def _free(self, _: simpy.Event) -> None:
         self._busy = False

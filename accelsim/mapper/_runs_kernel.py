@@ -214,6 +214,8 @@ def plan_runs(boxes, uses, extents, resident, layer, chip, sizes, bases, apart, 
     closes = np.zeros((3, tiles), np.uint8)
     for operand in range(3):
         reuse(boxes, uses[operand], extents, resident[operand], opens[operand], closes[operand])
+    if sizes[12][0]:  # in the scratchpad already
+        opens[1, :] = 0
     data = weight_tiles(boxes, layer, chip, sizes)
     at = np.int64(0)
     for t in range(tiles):
@@ -234,7 +236,7 @@ def plan_runs(boxes, uses, extents, resident, layer, chip, sizes, bases, apart, 
         first[t, 1] = at
         if closes[2, t] and box[5] < extents[2]:
             at = put(runs, at, sums, count * chip[PARTIAL_BYTES], PARTIAL_SUMS)
-        elif box[5] == extents[2]:
+        elif box[5] == extents[2] and not sizes[12][1]:  # else they stay
             tile_filters = boxes[0, 3] - boxes[0, 2]
             at = output_runs(runs, at, box, tile_filters, bases, apart[1], extents, layer, chip, sizes)
     first[tiles] = at

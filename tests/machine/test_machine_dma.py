@@ -194,7 +194,7 @@ def test_chunks_are_the_bursts_of_the_runs_in_their_order(drawn):
 
 @pytest.mark.small
 def test_descriptors_that_take_time_need_runs():
-    with pytest.raises(AuditError, match=r"dma\.descriptor_cycles: the tiles' runs are not given"):
+    with pytest.raises(AuditError, match=r"dma\.descriptor_cycles: the runs of the tiles are not given"):
         run_layer(work_of(TWO_TILES), chip("1", "0", 1000, "dma.descriptor_cycles=1"))
 
 
