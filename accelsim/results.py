@@ -244,19 +244,13 @@ class NetworkResult:
             ),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,
-            "energy_uj_low": math.fsum(x.low_pj for r in self.layer_results for x in r.energy)
-            / 1e6
-            / self.inputs,
-            "energy_uj_high": math.fsum(x.high_pj for r in self.layer_results for x in r.energy)
-            / 1e6
-            / self.inputs,
+            "energy_uj_low": math.fsum(line.low_pj for line in lines) / 1e6 / self.inputs,
+            "energy_uj_high": math.fsum(line.high_pj for line in lines) / 1e6 / self.inputs,
             "energy_uj_p05": ratio(p05 / 1e6, self.inputs),
             "energy_uj_p95": ratio(p95 / 1e6, self.inputs),
             "power_mw": ratio(joule * 1e3, seconds),
             "on_chip_power_mw": ratio(on_chip * 1e3, seconds),
-            "area_mm2": self.area_mm2[0],
-            "area_low_mm2": self.area_mm2[1],
-            "area_high_mm2": self.area_mm2[2],
+            **dict(zip(("area_mm2", "area_low_mm2", "area_high_mm2"), self.area_mm2, strict=True)),
             "power_density_mw_per_mm2": ratio(on_chip * 1e3, seconds * self.area_mm2[0]),
             "inferences_per_joule": ratio(self.inputs, joule),
             "effective_tops_per_watt": ratio(2 * macs / 1e12, joule),

@@ -24,7 +24,7 @@ from accelsim.plan import Plan
 from accelsim.results import LayerResult
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
-from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
+from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
 
 Ints = npt.NDArray[np.int64]
 
@@ -109,11 +109,6 @@ def layer_result(
         accumulator_bits=array.accumulator_bits,
     )
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
-    lane_cycles = dict.fromkeys(CAUSES, 0)
-    for cause in TILE_CAUSES:
-        lane_cycles[cause] = totals[f"{cause}_lane_cycles"]
-    for cause, waited in waits.items():
-        lane_cycles[cause] += waited * array.multipliers
     actions = action_counts(totals | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
     result = LayerResult(
@@ -122,7 +117,7 @@ def layer_result(
         input=index,
         cycles=cycles,
         dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved),
-        lane_cycles=lane_cycles,
+        lane_cycles=_lane_cycles(totals, waits, array.multipliers),
         totals=totals,
         energy=tuple(price(actions, chip, table)),
         layer=trace.layer,
@@ -142,3 +137,11 @@ def layer_result(
     )
     check_layer(result, chip)
     return result
+
+
+def _lane_cycles(totals: Mapping[str, int], waits: Mapping[str, int], multipliers: int) -> dict[str, int]:
+    """Lane-cycles by cause, inside the tiles and between them."""
+    found = {cause: totals.get(f"{cause}_lane_cycles", 0) for cause in CAUSES}
+    for cause, waited in waits.items():
+        found[cause] += waited * multipliers
+    return found

@@ -75,7 +75,7 @@ class BankedChannel:
         self._controllers = Controllers(
             dram.timing, dram.channels, dram.ranks, dram.address_mapping, Controller.of(dram), record
         )
-        self.latency_cycles = chip.dram_latency_cycles
+        self.latency_cycles, self._burst_bytes = chip.dram_latency_cycles, dram.burst_bytes
         # Core cycles of a DRAM clock, exact.
         self._ratio: Fraction = dram.timing.clock_ns * units.exact(chip.clock_mhz) / 1000
         self._end_cycle = self._end_clock = 0
@@ -86,7 +86,7 @@ class BankedChannel:
         clock = self._end_clock
         if issue_cycle > self._end_cycle:
             clock = max(clock, units.ceil_div(issue_cycle * self._ratio.denominator, self._ratio.numerator))
-        for addresses in bursts(starts, lengths, controllers.device.burst_bytes):
+        for addresses in bursts(starts, lengths, self._burst_bytes):
             writes = np.full(addresses.size, int(write), np.int64)
             controllers.offer(addresses, writes, clock)
             empty = False

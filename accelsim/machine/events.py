@@ -41,7 +41,7 @@ class _Layer:
         channel: BandwidthChannel | BankedChannel,
     ) -> None:
         self.env = simpy.Environment()
-        self.chip, self.requests = chip, requests
+        self.chip, self.requests, self.burst_bytes = chip, requests, chip.dram.burst_bytes
         tiles = inputs(work, chip, requests)
         self.scratchpad = Scratchpad(self.env, chip.scratchpad.regions)
         self.dram = Dram(self.env, channel, chip.dma.arbitration, tiles.slots.tolist())
@@ -132,7 +132,8 @@ class _Layer:
         if self.dram.channel.uses_runs:
             assert self.requests is not None
             runs = self.requests.drain(t) if kind else self.requests.fetch(t)
-            parts = cut(in_bursts(runs, self.chip.dram.burst_bytes), chunk_bytes)
+            bursts = in_bursts(runs, self.burst_bytes)
+            parts = [bursts] if len(parts) == 1 else cut(bursts, chunk_bytes)
         chunks = []
         for i, runs in enumerate(parts):
             first, end = i * chunk_bytes, min((i + 1) * chunk_bytes, size)

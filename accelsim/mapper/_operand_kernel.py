@@ -136,24 +136,24 @@ def reserved_outputs(box, layer, chip, stay):
 
 
 @kernel
-def output_tile(box, tile_filters, extents, layer, chip, sizes):
+def output_tile(box, tile_filters, layer, chip, sizes):
     """(bytes in DRAM in whole bursts, bytes in the scratchpad) of one tile's encoded outputs."""
     held_outputs, outputs, output_metadata, block = sizes[6:10]
     if sizes[12][1]:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, 0,
-            held_outputs, held_outputs, block, extents, tile_filters,
+            held_outputs, held_outputs, block, tile_filters,
         )[0]  # fmt: skip
         return np.int64(0), held
     moved = output_bytes(
         box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],
-        outputs, output_metadata, block, extents, tile_filters,
+        outputs, output_metadata, block, tile_filters,
     )  # fmt: skip
     held = moved[0]
     if not chip[SAME_O]:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, chip[HELD_POINTER_BYTES_O],
-            held_outputs, held_outputs, block, extents, tile_filters,
+            held_outputs, held_outputs, block, tile_filters,
         )[0]  # fmt: skip
     return moved[0] + moved[2], held
 
@@ -162,7 +162,7 @@ def output_tile(box, tile_filters, extents, layer, chip, sizes):
 def output_tiles(sizes_of, counts, extents, layer, chip, sizes):
     """Outputs of each tile n, k, p, q: int64 [tiles, 5]."""
     table = np.empty((counts[0] * counts[1] * counts[3] * counts[4], 5), np.int64)
-    index, tile_filters = np.zeros(5, np.int64), min(sizes_of[1], extents[1])
+    index = np.zeros(5, np.int64)
     tile = 0
     for n in range(counts[0]):
         for k in range(counts[1]):
@@ -171,7 +171,7 @@ def output_tiles(sizes_of, counts, extents, layer, chip, sizes):
                     index[0], index[1], index[3], index[4] = n, k, p, q
                     box = box_of(index, sizes_of, extents)
                     row = table[tile]
-                    row[MOVED], row[HELD] = output_tile(box, tile_filters, extents, layer, chip, sizes)
+                    row[MOVED], row[HELD] = output_tile(box, sizes_of[1], layer, chip, sizes)
                     row[RESERVED], row[PARTIAL] = reserved_outputs(box, layer, chip, sizes[12][1])
                     row[PARTIAL_MOVED] = row[PARTIAL] + burst_waste(0, row[PARTIAL], chip[BURST])
                     tile += 1

@@ -193,14 +193,14 @@ def output_row_start(box, layer, bits, kind, table, block, tile_filters, n, p):
 
 
 @kernel
-def output_bytes(box, layer, bits, kind, burst, pointer_bytes, table, metadata, block, extents, tile_filters):
+def output_bytes(box, layer, bits, kind, burst, pointer_bytes, table, metadata, block, tile_filters):
     """(bytes, metadata bytes, burst waste) of the encoded outputs of a tile: one run per output row."""
     filters = box[3] - box[2]
     columns = box[9] - box[8]
     b0 = box[2] // block
     b1 = (box[3] + block - 1) // block
     masks = output_masks(filters, layer, kind)
-    whole = columns == extents[4] and b0 == 0 and b1 == table.shape[3] - 1
+    whole = columns == table.shape[2] - 1 and b0 == 0 and b1 == table.shape[3] - 1
     data = np.int64(0)
     told = np.int64(0)
     waste = np.int64(0)
@@ -220,8 +220,8 @@ def output_bytes(box, layer, bits, kind, burst, pointer_bytes, table, metadata, 
         if whole and burst > 1:
             start = output_row_start(box, layer, bits, kind, table, block, tile_filters, n, box[6])
             waste += burst_waste(start, joined, burst)
-    images, rows = box[1] - box[0], box[7] - box[6]
+    images, rows, apart = box[1] - box[0], box[7] - box[6], table.shape[1] - 1
     pointers = images * rows * pointer_bytes
     if burst > 1:
-        waste += pointer_waste(box[0] * extents[3] + box[6], rows, images, extents[3], pointer_bytes, burst)
+        waste += pointer_waste(box[0] * apart + box[6], rows, images, apart, pointer_bytes, burst)
     return data + pointers, told + pointers, waste

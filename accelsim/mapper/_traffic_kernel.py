@@ -203,13 +203,13 @@ def output_traffic(box, row, opened, closed, extents, tile_filters, layer, chip,
     elif stay:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, 0,
-            held_outputs, held_outputs, block, extents, tile_filters,
+            held_outputs, held_outputs, block, tile_filters,
         )  # fmt: skip
         row[14] = held[0]
     else:
         encoded, metadata, waste = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],
-            outputs, output_metadata, block, extents, tile_filters,
+            outputs, output_metadata, block, tile_filters,
         )  # fmt: skip
         row[5] = encoded
         row[7] = metadata
@@ -218,6 +218,6 @@ def output_traffic(box, row, opened, closed, extents, tile_filters, layer, chip,
         if not chip[SAME_O]:
             held = output_bytes(
                 box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, chip[HELD_POINTER_BYTES_O],
-                held_outputs, held_outputs, block, extents, tile_filters,
+                held_outputs, held_outputs, block, tile_filters,
             )  # fmt: skip
             row[14] = held[0]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from accelsim.bill import ActionCount
 from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.energy import action_counts, price
+from accelsim.energy.storage import clocked_bits
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _cost_kernel
@@ -28,16 +29,17 @@ OBJECTIVES: dict[Objective, int] = {
     "edp": _cost_kernel.EDP,
 }
 _SAMPLE_MACS = 2_000_000
-# Of one action each: what a plan decides.
+# What a plan decides: bytes and accesses, so many that rounding to whole DRAM rows does not show.
+_MANY = 2**20
 _BY_PLAN = (
-    ActionCount("dram", "read", 8, "bit"),
-    ActionCount("dram", "write", 8, "bit"),
-    ActionCount("scratchpad", "read", 1, "access"),
-    ActionCount("scratchpad", "write", 1, "access"),
+    ActionCount("dram", "read", 8 * _MANY, "bit"),
+    ActionCount("dram", "write", 8 * _MANY, "bit"),
+    ActionCount("scratchpad", "read", _MANY, "access"),
+    ActionCount("scratchpad", "write", _MANY, "access"),
 )
 _LEAKAGE = (ActionCount("leakage", "scratchpad", 1, "cycle"), ActionCount("leakage", "lanes", 1, "cycle"))
 # Reads of the scratchpad by the array and the way of what they read: as often as the array steps.
-_BY_STEPS = ("scratchpad", "wires", "queue")
+_BY_STEPS = ("scratchpad", "wires", "noc", "queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ def sampled(prepared: Prepared, chip: Accelerator, tiles: Ints, spatial: Unrolli
 def prices_of(layer: Layer, chip: Accelerator, table: EnergyTable, sample: Sample | None) -> Floats:
     """Prices in pJ, in the order of _cost_kernel's constants; without a sample the array is free."""
     prices = np.zeros(7)
-    # A DRAM that is priced by its parts has several rows for what it reads or writes.
-    prices[:4] = [sum(row.pj for row in price([action], chip, table)) for action in _BY_PLAN]
-    prices[_cost_kernel.P_CYCLE] = sum(row.pj for row in price(_LEAKAGE, chip, table))
+    # A DRAM priced by its parts has several lines a byte, and runs on with every cycle.
+    prices[:4] = [sum(row.pj for row in price([count], chip, table)) / _MANY for count in _BY_PLAN]
+    clock = ActionCount("clock", "tree", clocked_bits(chip), "bit")
+    prices[_cost_kernel.P_CYCLE] = sum(row.pj for row in price([*_LEAKAGE, clock], chip, table))
     if sample is None:
         return prices
     totals = dict.fromkeys((*COUNTERS, *TRAFFIC), 0) | dict(

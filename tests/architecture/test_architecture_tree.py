@@ -33,7 +33,7 @@ HEAVY = {
 UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction", "mw", "mm2")
 COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations"}
 KEYS = {"input", "layer", "tile"} | {f"{loop}{edge}" for loop in "nkcpq" for edge in "01"}
-KEYS |= {"resident", "spatial"} | {f"tile_{loop}" for loop in "nkcpq"}
+KEYS |= {"resident", "spatial", "fused"} | {f"tile_{loop}" for loop in "nkcpq"}
 
 
 def names(paths: list[Path]) -> list[str]:
