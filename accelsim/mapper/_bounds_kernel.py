@@ -76,7 +76,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
             )
             a[4] = activation_tile(box_of(first, sizes_of, extents), layer, chip, sizes)[0]
         if of_o[n, k, p, q] < 0:
-            of_o[n, k, p, q] = output_tile(box_of(last, sizes_of, extents), extents, layer, chip, sizes)[0]
+            of_o[n, k, p, q] = output_tile(box_of(last, sizes_of, extents), sizes_of[1], layer, chip, sizes)[0]
         row = rows[tiling]
         row[at.WEIGHTS], row[at.HELD_WEIGHTS] = w[0], w[1]
         row[at.ACTIVATIONS], row[at.HELD_ACTIVATIONS] = a[0], a[1]
@@ -101,7 +101,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
 @kernel
 def tables_moved(chip):
     """Bytes of a decoder's tables, in whole bursts."""
-    return chip[TABLE_BYTES] + burst_waste(chip[TABLE_BYTES], chip[BURST])
+    return chip[TABLE_BYTES] + burst_waste(0, chip[TABLE_BYTES], chip[BURST])
 
 
 @kernel
