@@ -76,9 +76,8 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
             )
             a[4] = activation_tile(box_of(first, sizes_of, extents), layer, chip, sizes)[0]
         if of_o[n, k, p, q] < 0:
-            of_o[n, k, p, q] = output_tile(box_of(last, sizes_of, extents), sizes_of[1], layer, chip, sizes)[
-                0
-            ]
+            box = box_of(last, sizes_of, extents)
+            of_o[n, k, p, q] = output_tile(box, sizes_of[1], layer, chip, sizes)[0]
         row = rows[tiling]
         row[at.WEIGHTS], row[at.HELD_WEIGHTS] = w[0], w[1]
         row[at.ACTIVATIONS], row[at.HELD_ACTIVATIONS] = a[0], a[1]
