@@ -90,8 +90,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
         of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
         row[at.COMPUTE], row[at.LAST_COMPUTE] = all_compute(of_ends, counts), of_ends[31]
         row[at.FIRST_FETCH] = w[4] + a[4] + row[at.TABLES]
-        row[at.LAST_DRAIN] = of_o[n, k, p, q]
-        row[at.C_TILES] = counts[2]
+        row[at.LAST_DRAIN], row[at.C_TILES] = of_o[n, k, p, q], counts[2]
         row[MOST], row[FEWEST] = w[2], w[3]
         row[MOST + 1], row[FEWEST + 1] = a[2], a[3]
         row[MOST + 2] = reserve_of(box_of(first, sizes_of, extents), counts, layer, chip, sizes[12][1])
