@@ -227,3 +227,21 @@ def test_descriptors_that_take_time_need_runs():
 def test_what_a_chip_cannot_have_is_refused_at_its_key(overrides, message):
     with pytest.raises(HardwareError, match=message):
         load_hardware("dense-16x16", overrides)
+
+
+@pytest.mark.small
+def test_twice_the_scratchpad_may_take_longer_though_it_moves_the_same():
+    """The smallest case that a search over drawn tiles found: an anomaly of scheduling by lists.
+
+    ::
+
+        70 bytes    tile 1 waits for space; the fetches of tiles 1, 2, 3 follow each other (60..90), drain 1 after
+        140 bytes   tile 1 computes 40 cycles earlier, so its drain (70..90) goes before the fetch of tile 3
+    """
+    rows = [(20, False, 30, True, 0), (10, False, 20, True, 10), (10, False, 0, True, 10)]
+    work = work_of([*rows, (10, False, 10, True, 10)])
+    small, large = (run_layer(work, chip("1", "10", capacity)) for capacity in (70, 140))
+    assert (layer_cycles(small), layer_cycles(large)) == (130, 140)
+    assert small["fetch_start_cycle"].tolist() == [0, 60, 70, 80]
+    assert large["fetch_start_cycle"].tolist() == [0, 20, 60, 90]
+    assert large["drain_start_cycle"][1] == 70
