@@ -69,6 +69,15 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
+def bare_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel that makes no arrays: without counting of references, which costs as much as a short call.
+
+    It calls bare kernels only.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
 def popcount(word: Any) -> int:
     """Bits set in an unsigned 64-bit word; in kernels it is LLVM's ctpop and vectorises."""
     return int(word).bit_count()

@@ -1,4 +1,4 @@
-"""How a layer is cut: tile sizes, the order of the tile loops, what stays in the scratchpad.
+"""How a layer is cut: tile sizes, order of the tile loops, what the array and the scratchpad hold.
 
 ::
 
@@ -10,7 +10,7 @@ C is counted in channels of one group; a tile's filters are a part of one group 
 tile of several groups keeps all C.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from accelsim.tables import BOX
 from accelsim.units import ceil_div
 
 Operand = Literal["weights", "activations", "outputs"]
+Objective = Literal["cycles", "dram", "energy", "edp"]  # what a plan is chosen for; edp: energy x cycles
 LOOPS = "NKCPQ"
 # The loops that change an operand's tile; the others reuse it.
 OPERAND_LOOPS: dict[str, str] = {"weights": "KC", "activations": "NKCPQ", "outputs": "NKPQ"}
@@ -48,14 +49,28 @@ class Tile:
         return (self.n1 - self.n0) * (self.k1 - self.k0) * (self.p1 - self.p0) * (self.q1 - self.q0)
 
 
-def _default_spatial() -> dict[str, str]:
-    return {"rows": "K", "columns": "NPQ"}
+@dataclass(frozen=True, slots=True)
+class Unrolling:
+    """What an array holds at once: filters (K) x output positions (NPQ) x parts of a reduction (CRS)."""
+
+    filters: int
+    positions: int
+    parts: int = 1
+
+    @property
+    def pes(self) -> int:
+        """PEs that it takes."""
+        return self.filters * self.positions * self.parts
+
+    def __str__(self) -> str:
+        return f"K{self.filters}+NPQ{self.positions}+CRS{self.parts}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Tile sizes (counts), loop order (outermost first), spatial unrolling, resident operands.
 
+    `spatial` None is the mapping that the array has of its own, as its dataflow's page describes it.
     `resident` operands are fetched once, at their first use, and kept until their last.
     """
 
@@ -65,12 +80,33 @@ class Plan:
     tile_p: int
     tile_q: int
     order: str = "NKPQC"
-    spatial: dict[str, str] = field(default_factory=_default_spatial)
+    spatial: Unrolling | None = None
     resident: frozenset[Operand] = frozenset()
 
     def sizes(self) -> dict[str, int]:
         """Tile size by loop letter."""
         return {"N": self.tile_n, "K": self.tile_k, "C": self.tile_c, "P": self.tile_p, "Q": self.tile_q}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixed:
+    """What a user fixed of a plan; the mapper chooses what is None."""
+
+    tile_n: int | None = None
+    tile_k: int | None = None
+    tile_c: int | None = None
+    tile_p: int | None = None
+    tile_q: int | None = None
+    order: str | None = None
+    resident: frozenset[Operand] | None = None
+    spatial: Unrolling | None = None
+
+    def sizes(self) -> dict[str, int | None]:
+        """Tile size by loop letter."""
+        return {"N": self.tile_n, "K": self.tile_k, "C": self.tile_c, "P": self.tile_p, "Q": self.tile_q}
+
+
+NOTHING_FIXED = Fixed()
 
 
 def loop_extents(layer: Layer) -> dict[str, int]:

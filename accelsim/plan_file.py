@@ -2,36 +2,45 @@
 
 ::
 
-    layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident
-    conv1,NPCKQ,1,32,1,7,55,outputs                          # several resident operands: outputs+weights
+    layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial
+    conv1,NPCKQ,1,32,1,7,55,outputs,                    # several resident operands: outputs+weights
+    fc6,NPQKC,1,4096,9216,1,1,,K64+NPQ1+CRS4            # filters, positions, parts of a reduction at once
+    conv2,,,64,,,,none,                                 # an empty cell is the mapper's to choose
+
+An empty `resident` of a whole plan means that none is, as `none` does; an empty `spatial`, the array's own.
 """
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from accelsim.errors import PlanError
-from accelsim.plan import OPERAND_LOOPS, Operand, Plan
+from accelsim.plan import LOOPS, OPERAND_LOOPS, Fixed, Operand, Plan, Unrolling
 
 _SIZES = ("tile_n", "tile_k", "tile_c", "tile_p", "tile_q")
-COLUMNS = ("layer", "order", *_SIZES, "resident")
+COLUMNS = ("layer", "order", *_SIZES, "resident", "spatial")
+_SPATIAL = re.compile(r"K([1-9][0-9]{0,7})\+NPQ([1-9][0-9]{0,7})\+CRS([1-9][0-9]{0,7})", re.ASCII)
 
 
-def plans_csv(plans: Mapping[str, Plan]) -> bytes:
-    """The file of some plans, by layer."""
+def plans_csv(plans: Mapping[str, Plan | Fixed]) -> bytes:
+    """The file of some plans, by layer; what is not fixed is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for name, plan in plans.items():
         sizes = (getattr(plan, size) for size in _SIZES)
-        writer.writerow([name, plan.order, *sizes, "+".join(sorted(plan.resident))])
+        resident = "" if plan.resident is None else "+".join(sorted(plan.resident))
+        if isinstance(plan, Fixed) and plan.resident == frozenset():
+            resident = "none"
+        writer.writerow([name, plan.order, *sizes, resident, plan.spatial or ""])
     return text.getvalue().encode()
 
 
-def read_plans(path: str | Path) -> dict[str, Plan]:
-    """Plans by layer.
+def read_plans(path: str | Path) -> dict[str, Plan | Fixed]:
+    """Plans by layer, or what is fixed of them.
 
     Raises
     ------
@@ -40,7 +49,7 @@ def read_plans(path: str | Path) -> dict[str, Plan]:
         its column. Whether a plan can cut its layer is asked where they meet.
     """
     file = Path(path)
-    plans: dict[str, Plan] = {}
+    plans: dict[str, Plan | Fixed] = {}
     try:
         rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines(), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -58,16 +67,73 @@ def read_plans(path: str | Path) -> dict[str, Plan]:
     return plans
 
 
-def _plan(where: str, cells: list[str]) -> tuple[str, Plan]:
-    if len(cells) != len(COLUMNS):
-        raise PlanError(f"{where}: {len(cells)} cells, not {len(COLUMNS)}: {','.join(COLUMNS)}")
-    name, order, *sizes, resident = cells
-    for column, size in zip(_SIZES, sizes, strict=True):
-        if not (size.isascii() and size.isdigit() and 0 < int(size) < 2**40):
-            raise PlanError(f"{where}: {column} must be a whole number of at least 1, not {size!r}")
-    kept = [operand for operand in resident.split("+") if operand]
+def whole_plans(path: str | Path) -> dict[str, Plan]:
+    """As `read_plans`; raises PlanError too if a row leaves something open."""
+    plans = {}
+    for name, plan in read_plans(path).items():
+        if isinstance(plan, Fixed):
+            raise PlanError(f"{path}: the plan of layer {name!r} has empty cells")
+        plans[name] = plan
+    return plans
+
+
+def fixed_parts(settings: Sequence[str]) -> Fixed:
+    """What is fixed by texts such as tile_k=64, order=NKPQC, resident=weights+outputs or resident=none.
+
+    Raises
+    ------
+    PlanError
+        If a text is not of that form, or a key comes twice.
+    """
+    parts: dict[str, Any] = {}
+    for text in settings:
+        key, equals, value = (part.strip() for part in text.partition("="))
+        where = f"--fix {text}"
+        if not equals or key not in COLUMNS[1:]:
+            raise PlanError(f"{where}: must be KEY=VALUE with one of {', '.join(COLUMNS[1:])}")
+        if key in parts:
+            raise PlanError(f"{where}: {key} is fixed twice")
+        parts[key] = _part(where, key, value)
+    return Fixed(**parts)
+
+
+def _part(where: str, key: str, value: str) -> Any:
+    if key == "resident":
+        return _resident(where, value)
+    if key == "spatial":
+        return _spatial(where, value)
+    if key == "order":
+        if sorted(value) != sorted(LOOPS):
+            raise PlanError(f"{where}: order must be a permutation of {LOOPS}, not {value!r}")
+        return value
+    if not (value.isascii() and value.isdigit() and 0 < int(value[:20]) < 2**40):
+        raise PlanError(f"{where}: {key} must be a whole number of at least 1, not {value!r}")
+    return int(value)
+
+
+def _resident(where: str, value: str) -> frozenset[Operand]:
+    kept = [operand for operand in value.split("+") if operand and value != "none"]
     if unknown := [operand for operand in kept if operand not in OPERAND_LOOPS]:
         raise PlanError(f"{where}: resident must be some of {'+'.join(OPERAND_LOOPS)}, not {unknown[0]!r}")
-    n, k, c, p, q = (int(size) for size in sizes)
-    operands = frozenset(cast(Operand, operand) for operand in kept)
-    return name, Plan(tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q, order=order, resident=operands)
+    return frozenset(cast(Operand, operand) for operand in kept)
+
+
+def _spatial(where: str, value: str) -> Unrolling:
+    found = _SPATIAL.fullmatch(value)
+    if found is None:
+        raise PlanError(
+            f"{where}: spatial must be K<filters>+NPQ<positions>+CRS<parts>, each at least 1, or empty for "
+            f"the array's own mapping, not {value!r}"
+        )
+    return Unrolling(*(int(factor) for factor in found.groups()))
+
+
+def _plan(where: str, cells: list[str]) -> tuple[str, Plan | Fixed]:
+    if len(cells) != len(COLUMNS):
+        raise PlanError(f"{where}: {len(cells)} cells, not {len(COLUMNS)}: {','.join(COLUMNS)}")
+    parts = {
+        key: _part(where, key, value) for key, value in zip(COLUMNS[1:], cells[1:], strict=True) if value
+    }
+    if {"order", *_SIZES} <= parts.keys():
+        return cells[0], Plan(**parts)
+    return cells[0], Fixed(**parts)

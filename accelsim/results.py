@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accelsim import units
+from accelsim.bill import EnergyRow
+from accelsim.draws import drawn, interval
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan
@@ -19,37 +21,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCount:
-    """How often a component did something; `unit` is what is counted (mac, access, bit, byte, cycle)."""
-
-    component: str
-    action: str
-    count: int
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyRow:
-    """One row of the bill: count x pj_each = pj, with bounds and the source of the price."""
-
-    component: str
-    action: str
-    count: int
-    unit: str
-    pj_each: float
-    pj: float
-    low_pj: float
-    high_pj: float
-    source: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerResult:
     """One layer (or postprocessor operation) of one input.
 
     `totals` holds the sums of WORK's columns (tables.COUNTERS and tables.TRAFFIC), `lane_cycles` the
     lane-cycles by cause over the whole duration: they add up to multipliers x cycles.
+
+    Of tensors that stay in the scratchpad between layers (docs/between_layers.md): `held_bytes` is what all
+    of them take while this runs, `kept_in_bytes` and `kept_out_bytes` are those of its own inputs and output,
+    `saved_dram_bytes` is what it would move in DRAM if nothing were kept, less what it moves.
+    `fused` names the chain of layers that it ran in; its tiles' instants are those from the chain's start.
     """
 
     name: str
@@ -69,11 +51,21 @@ class LayerResult:
     outputs_drawn: bool = False
     outputs_checked: int = 0
     outputs_checked_whole: bool = False
+    held_bytes: int = 0
+    kept_in_bytes: int = 0
+    kept_out_bytes: int = 0
+    saved_dram_bytes: int = 0
+    fused: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
         """Sum of the bill."""
         return math.fsum(row.pj for row in self.energy)
+
+    @property
+    def on_chip_pj(self) -> float:
+        """The bill without the DRAM's lines."""
+        return math.fsum(row.pj for row in self.energy if row.component != "dram")
 
     @property
     def dram_read_bytes(self) -> int:
@@ -102,6 +94,8 @@ class LayerResult:
     def row(self, chip: Accelerator) -> dict[str, Any]:
         """One row of layers.csv."""
         lanes = chip.pe_array.multipliers * self.cycles
+        ns = self.cycles * 1000 / chip.clock_mhz
+        p05, p95 = interval(drawn([row.line(0) for row in self.energy], 1))
         t = self.totals
         return {
             "input": self.input,
@@ -116,9 +110,18 @@ class LayerResult:
             "activation_density_fraction": self.activation_density_fraction,
             "dram_read_bytes": self.dram_read_bytes,
             "dram_write_bytes": self.dram_write_bytes,
+            "held_bytes": self.held_bytes,
+            "kept_in_bytes": self.kept_in_bytes,
+            "kept_out_bytes": self.kept_out_bytes,
+            "saved_dram_bytes": self.saved_dram_bytes,
+            "fused": "+".join(self.fused),
             "energy_pj": self.energy_pj,
             "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
             "energy_high_pj": math.fsum(row.high_pj for row in self.energy),
+            "energy_p05_pj": p05,
+            "energy_p95_pj": p95,
+            "power_mw": ratio(self.energy_pj, ns),
+            "on_chip_power_mw": ratio(self.on_chip_pj, ns),
             "tiles": 0 if self.work is None else len(self.work),
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
@@ -129,12 +132,23 @@ class LayerResult:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTensor:
+    """A tensor that stayed in the scratchpad, from the node that wrote it to the last that read it."""
+
+    input: int
+    tensor: str
+    bytes: int
+    written_by: str
+    read_last_by: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class NetworkResult:
     """A network (or a list of layers) on a chip; `layer_results` goes input by input, in execution order.
 
     `left_out` are layers that were not run, with the reason. Inputs that ran `together`, as one batch, stand
-    as input 0.
+    as input 0. `area_mm2` is the chip's, and its low and high bound (energy/area.py).
     """
 
     chip: Accelerator
@@ -144,6 +158,8 @@ class NetworkResult:
     not_modelled: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     together: bool = False
+    area_mm2: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    kept: tuple[KeptTensor, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -151,7 +167,11 @@ class NetworkResult:
         """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
         import pandas as pd
 
-        return pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        table = pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        if not table.empty:
+            at = list(table.columns).index("on_chip_power_mw") + 1
+            table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
+        return table
 
     @cached_property
     def energy(self) -> "pd.DataFrame":
@@ -201,6 +221,10 @@ class NetworkResult:
         macs, done = self.total("dense_macs"), self.total("effectual_macs")
         array = [r for r in self.layer_results if r.layer is not None]
         pj = self.energy_pj_by_run()
+        on_chip = math.fsum(r.on_chip_pj for r in self.layer_results) / 1e12
+        joule = math.fsum(pj) / 1e12
+        lines = [row.line(0) for r in self.layer_results for row in r.energy]
+        p05, p95 = interval(drawn(lines, 1))
         return {
             "chip": self.chip.name,
             "network": self.network,
@@ -215,14 +239,22 @@ class NetworkResult:
             "dram_mb_per_inference": ratio(
                 sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results) / 1e6, self.inputs
             ),
+            "saved_dram_mb_per_inference": ratio(
+                sum(r.saved_dram_bytes for r in self.layer_results) / 1e6, self.inputs
+            ),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,
-            "energy_uj_low": math.fsum(x.low_pj for r in self.layer_results for x in r.energy)
-            / 1e6
-            / self.inputs,
-            "energy_uj_high": math.fsum(x.high_pj for r in self.layer_results for x in r.energy)
-            / 1e6
-            / self.inputs,
+            "energy_uj_low": math.fsum(line.low_pj for line in lines) / 1e6 / self.inputs,
+            "energy_uj_high": math.fsum(line.high_pj for line in lines) / 1e6 / self.inputs,
+            "energy_uj_p05": ratio(p05 / 1e6, self.inputs),
+            "energy_uj_p95": ratio(p95 / 1e6, self.inputs),
+            "power_mw": ratio(joule * 1e3, seconds),
+            "on_chip_power_mw": ratio(on_chip * 1e3, seconds),
+            **dict(zip(("area_mm2", "area_low_mm2", "area_high_mm2"), self.area_mm2, strict=True)),
+            "power_density_mw_per_mm2": ratio(on_chip * 1e3, seconds * self.area_mm2[0]),
+            "inferences_per_joule": ratio(self.inputs, joule),
+            "effective_tops_per_watt": ratio(2 * macs / 1e12, joule),
+            "executed_tops_per_watt": ratio(2 * self.total("done_macs") / 1e12, joule),
             "utilisation_fraction": ratio(self.lane_cycles()["mac"], self.chip.pe_array.multipliers * cycles),
             "bound_by": self.bound_by(),
             "weight_density_fraction": weighted(array, "weight_density_fraction"),

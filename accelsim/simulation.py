@@ -6,37 +6,29 @@
 """
 
 import os
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from accelsim.audit.books import check_layer
-from accelsim.audit.outputs import check_outputs
-from accelsim.dataflows import DATAFLOWS, unsupported_layers
-from accelsim.energy import action_counts, load_table, price
+from accelsim.audit.between import check_kept
+from accelsim.dataflows import unsupported_layers
+from accelsim.energy import area_mm2, table_of
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
+from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
-from accelsim.machine import run_layer
-from accelsim.machine.dram import BandwidthChannel
-from accelsim.machine.idle import idle_cycles, layer_cycles
-from accelsim.mapper.balance import balanced
-from accelsim.mapper.encoded import encoded_sizes
-from accelsim.mapper.search import best_plan, checked
-from accelsim.mapper.traffic import burst_rounded, elements_and_bytes
-from accelsim.network import LayerNode, Operation
-from accelsim.plan import Plan
+from accelsim.mapper.costs import OBJECTIVES
+from accelsim.network import LayerNode
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.results import LayerResult, NetworkResult
-from accelsim.tables import BOX, CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, WORK, Table
+from accelsim.schedule.between import keep_schedule
+from accelsim.schedule.held import BetweenLayers, Held, Schedule
+from accelsim.schedule.lives import Node
+from accelsim.schedule.planning import LayerInput, Wanted, layer_input
 from accelsim.trace import LayerTrace, NetworkTrace, network_of
-from accelsim.units import ceil_div
 from accelsim.version import versions
 
 Progress = Callable[[str], None]
@@ -48,21 +40,29 @@ class _Setting:
 
     chip: Accelerator
     table: EnergyTable
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, Plan | Fixed]
+    objective: Objective
     left_out: Mapping[str, str]
     together: bool
     balance_filters: bool
+    between: BetweenLayers
     seed: int
+
+
+_Run = tuple[int, NetworkTrace, Schedule]
+_Job = Callable[[], list[LayerResult]]
 
 
 def simulate(
     traces: LayerTrace | Sequence[LayerTrace] | NetworkTrace,
     hardware: Accelerator | str | Path,
     *,
-    plans: Mapping[str, Plan] | None = None,
+    plans: Mapping[str, Plan | Fixed] | None = None,
+    objective: Objective = "cycles",
     left_out: Mapping[str, str] | None = None,
     together: bool = False,
     balance_filters: bool = False,
+    between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -73,10 +73,14 @@ def simulate(
     ----------
     traces : one layer, several, or a network
     hardware : a chip, the name of a shipped one, or the path of its file
-    plans : plan by layer name; the mapper chooses the others
+    plans : by layer name, a plan or what is fixed of it; the mapper chooses the rest
+    objective : what the mapper minimises: cycles, dram (bytes), energy, or edp (energy x cycles)
     left_out : layers that are not run, each with the reason, as of `unsupported_layers`
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
+    between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
+        spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
+        band; or BetweenLayers, with tensors that must be kept and chains that must be fused
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks and drawn outputs
     progress : called with a layer's name when it is done
@@ -92,25 +96,39 @@ def simulate(
     """
     if threads is not None and threads < 1:
         raise InputError(f"simulate: threads must be at least 1, not {threads}")
+    if objective not in OBJECTIVES:
+        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
-    table = load_table(chip.energy.table)
+    table = table_of(chip)
     trace = network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
-    setting = _Setting(chip, table, plans or {}, left_out, together, balance_filters, seed)
-    results = _run(_jobs(trace, setting), threads or os.cpu_count() or 1, progress)
+    between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
+    setting = _Setting(
+        chip, table, plans or {}, objective, left_out, together, balance_filters, between, seed
+    )
+    return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
+
+
+def _simulated(trace: NetworkTrace, of: _Setting, threads: int, progress: Progress | None) -> NetworkResult:
+    runs = _scheduled(trace, of)
+    results = _run(_jobs(runs, of), threads, progress)
+    kept = [tensor for i, one, schedule in runs for tensor in schedule.kept(i, _running(one, of))]
+    check_kept(results, kept, of.chip)
     return NetworkResult(
-        chip=chip,
+        chip=of.chip,
         network=trace.network.name,
         inputs=trace.inputs_count,
-        together=together,
+        together=of.together,
         layer_results=tuple(results),
         not_modelled=trace.network.not_modelled,
-        left_out=left_out,
-        provenance=_provenance(trace, setting),
+        left_out=dict(of.left_out),
+        kept=tuple(kept),
+        area_mm2=area_mm2(of.chip, of.table),
+        provenance=_provenance(trace, of),
     )
 
 
@@ -121,23 +139,65 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "energy_table_sha256": of.table.sha256,
         "trace_hash": trace.content_hash,
         "seed": of.seed,
+        "between_layers": of.between.mode,
+        **({"keep": ", ".join(of.between.keep)} if of.between.keep else {}),
+        **({"fuse": ", ".join("+".join(chain) for chain in of.between.fuse)} if of.between.fuse else {}),
+        "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **trace.network.provenance,
     }
 
 
-def _jobs(trace: NetworkTrace, of: _Setting) -> list[Callable[[], LayerResult]]:
+def _jobs(runs: list[_Run], of: _Setting) -> list[_Job]:
     """What is to be done: input by input (or all together), in execution order."""
-    jobs: list[Callable[[], LayerResult]] = []
+    return [
+        partial(_step, one, nodes, index, of, [schedule.at(node) for node in nodes])
+        for index, one, schedule in runs
+        for nodes in schedule.steps(_running(one, of))
+    ]
+
+
+def _step(
+    one: NetworkTrace, nodes: Sequence[Node], index: int, of: _Setting, held: list[Held]
+) -> list[LayerResult]:
+    """One node, or a chain of fused layers."""
+    node, shared = nodes[0], (index, of.chip, of.table)
+    if len(nodes) > 1:
+        inputs = [_input(one, node, of) for node in nodes if isinstance(node, LayerNode)]
+        return run_fused(inputs, *shared, held, of.seed)
+    if not isinstance(node, LayerNode):
+        return [operation_result(one, node, *shared, held[0])]
+    return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
+
+
+def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
+    """The nodes that are not left out, in execution order."""
+    return [
+        node
+        for node in trace.network.nodes
+        if not (isinstance(node, LayerNode) and node.layer.name in of.left_out)
+    ]
+
+
+def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
+    """What each run (of an input, or of all together) keeps in the scratchpad, decided before any runs."""
     runs = 1 if of.together else trace.inputs_count
+    found = []
     for index in range(runs):
         one = trace.select_input(index) if runs > 1 else trace
-        for node in trace.network.nodes:
-            if not isinstance(node, LayerNode):
-                jobs.append(partial(_operation, one, node, index, of.chip, of.table))
-            elif node.layer.name not in of.left_out:
-                jobs.append(partial(_layer, one, node, index, of))
-    return jobs
+        schedule = Schedule()
+        if of.between.mode != "dram":
+            schedule = keep_schedule(
+                one,
+                _running(one, of),
+                of.chip,
+                partial(_input, one, of=of),
+                of.between,
+                plans=of.plans,
+                left_out=of.left_out,
+            )
+        found.append((index, one, schedule))
+    return found
 
 
 def _check_supported(
@@ -158,141 +218,31 @@ def _check_supported(
         raise UnsupportedLayerError(f"{trace.network.name}: every layer is left out on {chip.name}")
 
 
-def _run(jobs: list[Callable[[], LayerResult]], threads: int, progress: Progress | None) -> list[LayerResult]:
-    def one(job: Callable[[], LayerResult]) -> LayerResult:
-        result = job()
+def _run(jobs: list[_Job], threads: int, progress: Progress | None) -> list[LayerResult]:
+    def one(job: _Job) -> list[LayerResult]:
+        results = job()
         if progress is not None:
-            progress(result.name)
-        return result
+            for result in results:
+                progress(result.name)
+        return results
 
     if threads == 1:
-        return [one(job) for job in jobs]
+        return [result for job in jobs for result in one(job)]
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(one, job) for job in jobs]
         try:
-            return [future.result() for future in futures]
+            return [result for future in futures for result in future.result()]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _layer(network: NetworkTrace, node: LayerNode, index: int, of: _Setting) -> LayerResult:
-    """One layer of one input: the arrows of the module's docstring, in order."""
-    chip, plan = of.chip, of.plans.get(node.layer.name)
-    trace = network.layer(node.layer.name)
-    if of.balance_filters:
-        trace = balanced(trace)
-    layer, array = trace.layer, chip.pe_array
-    dataflow = DATAFLOWS[chip.dataflow]
-    prepared = dataflow.prepare(trace, chip)
-    nonzero, drawn = _nonzero_outputs(trace, of.seed)
-    sizes = encoded_sizes(trace, chip, nonzero, None if plan is None else plan.tile_k)
-    chosen = best_plan(prepared, sizes, chip).plan if plan is None else plan
-    boxes, traffic = checked(chosen, layer, chip, sizes)
-    counters = dataflow.tile_counters(prepared, boxes, chip)
-    work = _work_table(boxes, counters, traffic)
-    timeline = run_layer(work, chip)
-    checked_outputs = check_outputs(
-        trace,
-        array.weight_policy,
-        array.activation_policy,
+def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
+    name = node.layer.name
+    return layer_input(
+        network.layer(name),
+        of.chip,
+        Wanted(of.plans.get(name), of.objective, of.table),
+        balance_filters=of.balance_filters,
         seed=of.seed,
-        accumulator_bits=array.accumulator_bits,
     )
-    cycles = layer_cycles(timeline)
-    totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
-    idle = idle_cycles(timeline)
-    lane_cycles = dict.fromkeys(CAUSES, 0)
-    for cause in TILE_CAUSES:
-        lane_cycles[cause] = totals[f"{cause}_lane_cycles"]
-    for cause, waited in idle.items():
-        lane_cycles[cause] += waited * array.multipliers
-    result = LayerResult(
-        name=layer.name,
-        kind=layer.kind,
-        input=index,
-        cycles=cycles,
-        dram_cycles=0,
-        lane_cycles=lane_cycles,
-        totals=totals,
-        energy=tuple(price(action_counts(totals | {"cycles": cycles}, chip), chip, of.table)),
-        layer=layer,
-        plan=chosen,
-        work=work,
-        timeline=timeline,
-        weight_density_fraction=prepared.nonzero_weights / trace.weights.size,
-        activation_density_fraction=prepared.nonzero_activations / trace.activations.size,
-        outputs_drawn=drawn,
-        outputs_checked=checked_outputs.checked,
-        outputs_checked_whole=checked_outputs.whole,
-    )
-    moved = result.dram_read_bytes + result.dram_write_bytes
-    result = replace(result, dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved))
-    check_layer(result, chip)
-    return result
-
-
-def _nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
-    """Mask of the non-zero outputs, and whether it is drawn at the density of the layer's input."""
-    if trace.outputs is not None:
-        return trace.outputs != trace.output_zero_point, False
-    density = float((trace.activations != trace.activation_zero_point).mean())
-    generator = np.random.default_rng([seed, zlib.crc32(trace.layer.name.encode())])
-    return generator.random(trace.layer.output_shape) < density, True
-
-
-def _work_table(boxes: Any, counters: Any, traffic: Any) -> Table:
-    work = np.zeros(len(boxes), WORK)
-    for names, values in ((BOX, boxes), (COUNTERS, counters), (TRAFFIC, traffic)):
-        for i, name in enumerate(names):
-            work[name] = values[:, i]
-    return work
-
-
-def _operation(
-    trace: NetworkTrace, node: Operation, index: int, chip: Accelerator, table: EnergyTable
-) -> LayerResult:
-    """An operation of the postprocessor: its tensors stream from DRAM and back, once.
-
-    Its elements are those of its inputs or of its output, whichever are more, once a pass. It lasts as
-    long as the slower of the two: elements at the postprocessor's rate, bytes at the DRAM's; and one
-    latency for the first bytes.
-    """
-    sizes = [
-        elements_and_bytes(trace, name, rows, chip)
-        for name, rows in zip(node.inputs, node.rows or (None,) * len(node.inputs), strict=True)
-    ]
-    elements_read, read = (sum(part) for part in zip(*sizes, strict=True))
-    elements_written, written = elements_and_bytes(trace, node.output, None, chip)
-    elements = max(elements_read, elements_written) * (node.passes or 1)
-    burst = chip.dram.burst_bytes
-    read, waste_read = burst_rounded(read, burst)
-    written, waste_written = burst_rounded(written, burst)
-    dram_cycles = BandwidthChannel(chip).occupancy_cycles(read + written)
-    busy = max(ceil_div(elements, chip.postprocessor.elements_per_cycle), dram_cycles)
-    cycles = busy + chip.dram_latency_cycles
-    totals = dict.fromkeys((*COUNTERS, *TRAFFIC), 0)
-    totals |= {
-        "activation_fetch_bytes": read - waste_read,
-        "fetch_burst_waste_bytes": waste_read,
-        "output_drain_bytes": written - waste_written,
-        "drain_burst_waste_bytes": waste_written,
-    }
-    counts = {
-        "cycles": cycles,
-        "postprocessor_elements": elements,
-        "dram_read_bytes": read,
-        "dram_write_bytes": written,
-    }
-    result = LayerResult(
-        name=node.name,
-        kind=node.kind,
-        input=index,
-        cycles=cycles,
-        dram_cycles=dram_cycles,
-        lane_cycles={c: cycles * chip.pe_array.multipliers if c == "postprocess" else 0 for c in CAUSES},
-        totals=totals,
-        energy=tuple(price(action_counts(totals | counts, chip), chip, table)),
-    )
-    check_layer(result, chip)
-    return result

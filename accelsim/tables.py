@@ -57,6 +57,20 @@ COUNTERS = (
     *(f"{cause}_lane_cycles" for cause in TILE_CAUSES),
 )
 
+# Bits that change in registers, accumulators and on buses (docs/dataflows/inner_join_toggles.md).
+TOGGLES = (
+    "weight_register_toggles",
+    "activation_register_toggles",
+    "weight_register_toggles_without_hold",
+    "activation_register_toggles_without_hold",
+    "accumulator_toggles",
+    "weight_bus_toggles",
+    "activation_bus_toggles",
+    "weight_bus_toggles_without_hold",
+    "activation_bus_toggles_without_hold",
+    "mask_bus_toggles",
+)
+
 # What the plan and the encodings say of a tile; `burst_waste` is rounding to whole DRAM bursts.
 TRAFFIC = (
     "weight_fetch_bytes",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import formats, kernel, machine, start
+from benchmarks import dram, energy, formats, kernel, machine, mapper, start
 
 QUICK_LAYERS = 11  # conv1 and the first stage
 
@@ -57,8 +57,14 @@ def figures(quick: bool) -> Iterator[Figure]:
         target = None if chip == "eyeriss-v2-192" else 5
         for name, speed in kernel.dense_equivalent(chip, 5).items():
             yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
+    yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
     if not quick:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
+    for name, speed in dram.speeds(3 if quick else 9).items():
+        yield Figure(f"banked DRAM, {name} reads", speed, "M burst/s", 10, at_least=True)
+    name, slowest, every = mapper.search_seconds(QUICK_LAYERS if quick else None)
+    yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
+    yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)
     yield from network_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]

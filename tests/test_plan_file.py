@@ -1,18 +1,21 @@
 """Plans as files: what a run writes, `--plans` reads back; mistakes are told by file and line."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import PlanError
-from accelsim.plan import LOOPS, Plan
-from accelsim.plan_file import plans_csv, read_plans
+from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Plan, Unrolling
+from accelsim.plan_file import fixed_parts, plans_csv, read_plans, whole_plans
 from accelsim.zoo import workloads_folder
 
 pytestmark = pytest.mark.small
 
-HEAD = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\n"
+HEAD = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\n"
 SIZE = st.integers(1, 2**30)
+FACTOR = st.integers(1, 2**24)
 NAMES = st.text("abc1./_ ,\"'", min_size=1, max_size=6).filter(lambda name: name == name.strip())
 
 
@@ -28,6 +31,7 @@ NAMES = st.text("abc1./_ ,\"'", min_size=1, max_size=6).filter(lambda name: name
             tile_q=SIZE,
             order=st.permutations(LOOPS).map("".join),
             resident=st.frozensets(st.sampled_from(["weights", "activations", "outputs"])),
+            spatial=st.none() | st.builds(Unrolling, FACTOR, FACTOR, FACTOR),
         ),
         max_size=4,
     )
@@ -43,19 +47,21 @@ def test_written_plans_are_read_back(
 WRONG = {
     "": ":1: the columns must be layer,order,",
     "layer,order\n": ":1: the columns must be layer,order,",
-    HEAD + "a,NKCPQ,1,1,1,1\n": ":2: 6 cells, not 8",
-    HEAD + "a,NKCPQ,1,1,1,1,1,\n\na,NKCPQ,1,1,1,1,1,\n": ":4: two plans of layer 'a'",
-    HEAD + "a,NKCPQ,1,0,1,1,1,\n": ":2: tile_k must be a whole number of at least 1, not '0'",
-    HEAD + "a,NKCPQ,1,1,1,1,-2,\n": ":2: tile_q must be a whole number of at least 1, not '-2'",
-    HEAD + "a,NKCPQ,1,1,1,1,1,bias\n": ":2: resident must be some of weights+activations+outputs, not 'bias'",
+    HEAD + "a,NKCPQ,1,1,1,1\n": ":2: 6 cells, not 9",
+    HEAD + "a,NKCPQ,1,1,1,1,1,,\n\na,NKCPQ,1,1,1,1,1,,\n": ":4: two plans of layer 'a'",
+    HEAD + "a,NKCPQ,1,0,1,1,1,,\n": ":2: tile_k must be a whole number of at least 1, not '0'",
+    HEAD + "a,NKCPQ,1,1,1,1,-2,,\n": ":2: tile_q must be a whole number of at least 1, not '-2'",
+    HEAD
+    + "a,NKCPQ,1,1,1,1,1,bias,\n": ":2: resident must be some of weights+activations+outputs, not 'bias'",
+    HEAD
+    + "a,NKCPQ,1,1,1,1,1,,K4+NPQ0+CRS1\n": ":2: spatial must be K<filters>+NPQ<positions>+CRS<parts>, each",
+    HEAD + "a,NKCPQ,1,1,1,1,1,,K4\n": ":2: spatial must be K<filters>+NPQ<positions>+CRS<parts>, each",
     HEAD + 'a,"NKCPQ\n': ": cannot be read",
 }
 
 
 @pytest.mark.parametrize("text", WRONG)
 def test_a_mistake_is_told_by_file_and_line(tmp_path: object, text: str) -> None:
-    from pathlib import Path
-
     file = Path(str(tmp_path)) / "plans.csv"
     file.write_text(text)
     with pytest.raises(PlanError) as error:
@@ -69,3 +75,27 @@ def test_every_shipped_plan_can_be_read() -> None:
     files = sorted((workloads_folder() / "plans").glob("*.csv"))
     assert files
     assert all(read_plans(file) for file in files)
+
+
+def test_empty_cells_are_what_the_mapper_chooses(tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text(HEAD + "a,NKCPQ,,64,,,,\nb,,,,,,,none\nc,,1,1,1,1,1,weights+outputs\n")
+    plans = read_plans(file)
+    assert plans == {
+        "a": Fixed(order="NKCPQ", tile_k=64),
+        "b": Fixed(resident=frozenset()),
+        "c": Fixed(
+            tile_n=1, tile_k=1, tile_c=1, tile_p=1, tile_q=1, resident=frozenset({"weights", "outputs"})
+        ),
+    }
+    file.write_bytes(plans_csv(plans))
+    assert read_plans(file) == plans
+    with pytest.raises(PlanError, match="the plan of layer 'a' has empty cells"):
+        whole_plans(file)
+
+
+def test_fixed_parts_are_read_from_texts() -> None:
+    assert fixed_parts(["tile_k=64", "order=NKPQC", "resident=none"]) == Fixed(
+        tile_k=64, order="NKPQC", resident=frozenset()
+    )
+    assert fixed_parts([]) == NOTHING_FIXED

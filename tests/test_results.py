@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from accelsim.bill import EnergyRow
 from accelsim.hardware import load_hardware
 from accelsim.network import Layer
-from accelsim.results import EnergyRow, LayerResult, NetworkResult, ratio, spread, weighted
+from accelsim.results import LayerResult, NetworkResult, ratio, spread, weighted
 from accelsim.tables import CAUSES, COUNTERS, TRAFFIC
 
 CHIP = load_hardware("dense-16x16", ["clock_mhz=1000", "pe_array.rows=2", "pe_array.columns=5"])
@@ -39,7 +40,9 @@ def layer_result(
 
 
 def network_of(*results: LayerResult, inputs: int = 1) -> NetworkResult:
-    return NetworkResult(chip=CHIP, network="by-hand", inputs=inputs, layer_results=results)
+    return NetworkResult(
+        chip=CHIP, network="by-hand", inputs=inputs, layer_results=results, area_mm2=(4.0, 2.0, 8.0)
+    )
 
 
 @pytest.mark.small
@@ -91,7 +94,7 @@ def test_a_network_is_bound_by_what_most_cycles_belong_to() -> None:
 @pytest.mark.small
 def test_figures_of_two_inputs_by_hand() -> None:
     """Input 0: 100 + 300 cycles, 8 + 16 pJ; input 1: 200 + 400 cycles, 4 + 12 pJ. 1 GHz, 10 PEs."""
-    macs = {"dense_macs": 500, "effectual_macs": 125, "weight_fetch_bytes": 10**6}
+    macs = {"dense_macs": 500, "done_macs": 225, "effectual_macs": 125, "weight_fetch_bytes": 10**6}
     shape = [(0, 100, 8.0), (0, 300, 16.0), (1, 200, 4.0), (1, 400, 12.0)]
     results = [
         layer_result(f"l{i}", index, cycles, 60, pj, totals=macs)
@@ -116,6 +119,14 @@ def test_figures_of_two_inputs_by_hand() -> None:
         "energy_uj_spread": math.sqrt(32) * 1e-6,
         "energy_uj_low": 10e-6,
         "energy_uj_high": 60e-6,
+        # 40 pJ in 1000 cycles of 1 ns, half of it the chip's own, on 4 mm2
+        "power_mw": 0.04,
+        "on_chip_power_mw": 0.02,
+        "area_mm2": 4.0,
+        "power_density_mw_per_mm2": 0.005,
+        "inferences_per_joule": 2 / 40e-12,
+        "effective_tops_per_watt": 2 * 2000 / 1e12 / 40e-12,
+        "executed_tops_per_watt": 2 * 900 / 1e12 / 40e-12,
         "utilisation_fraction": 240 / (LANES * 1000),
         "dense_macs": 2000,
         "effectual_macs": 500,
@@ -154,6 +165,8 @@ def test_a_row_of_the_table_has_the_layers_own_figures() -> None:
     assert row["utilisation_fraction"] == 60 / (LANES * 100)
     assert row["mac_lane_cycles"] == 60  # of the whole layer, not the sum over its tiles
     assert (row["energy_pj"], row["energy_low_pj"], row["energy_high_pj"]) == (8.0, 4.0, 24.0)
+    assert 4 < row["energy_p05_pj"] < 8 < row["energy_p95_pj"] < 24
+    assert (row["power_mw"], row["on_chip_power_mw"], row["power_density_mw_per_mm2"]) == (0.08, 0.04, 0.01)
     assert (row["tiles"], row["plan"], row["bound_by"]) == (0, "", "array")
     assert (pool["layer"], pool["bound_by"], pool["utilisation_fraction"]) == ("pool1", "postprocessor", 0)
 

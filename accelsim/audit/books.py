@@ -11,6 +11,7 @@ from accelsim.machine.idle import check_timeline, idle_cycles
 from accelsim.mapper.cells import in_dram
 from accelsim.results import LayerResult
 from accelsim.tables import CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC
+from accelsim.units import ceil_div
 
 
 def check_layer(result: LayerResult, chip: Accelerator) -> None:
@@ -33,30 +34,84 @@ def check_layer(result: LayerResult, chip: Accelerator) -> None:
         "lanes x PEs x cycles",
         chip.pe_array.multipliers * result.cycles,
     )
-    total = math.fsum(row.pj for row in result.energy)
-    rows = math.fsum(row.count * row.pj_each for row in result.energy)
-    if not math.isclose(total, rows, rel_tol=1e-9, abs_tol=1e-9):
-        raise AuditError(f"{result.name}: energy rows add up to {rows} pJ, the total is {total} pJ")
+    _check_bill(result)
     if result.work is not None and result.timeline is not None and result.layer is not None:
         _check_tiles(result, chip)
 
 
+def _check_bill(result: LayerResult) -> None:
+    """Each line is its count times a price that a row of a table states, within its bounds.
+
+    A layer's energy is the sum of its lines, so it needs no account of its own.
+    """
+    for row in result.energy:
+        what = f"{result.name}: energy of {row.component}, {row.action}"
+        if not row.priced_by or row.count < 0:
+            raise AuditError(f"{what}: {row.count} x {row.pj_each} pJ, priced by {row.priced_by or 'no row'}")
+        if not math.isclose(row.pj, row.count * row.pj_each, rel_tol=1e-9):
+            raise AuditError(f"{what} is {row.pj} pJ, but {row.count} x {row.pj_each} pJ")
+        if not row.low_pj <= row.pj * (1 + 1e-9) or not row.pj <= row.high_pj * (1 + 1e-9):
+            raise AuditError(f"{what} is {row.pj} pJ, not within {row.low_pj} to {row.high_pj}")
+
+
 def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
-    work, timeline, layer = result.work, result.timeline, result.layer
+    work, layer = result.work, result.layer
     assert work is not None
-    assert timeline is not None
     assert layer is not None
     name = result.name
-    try:
-        check_timeline(work, timeline, chip)
-    except AuditError as error:
-        raise AuditError(f"{name}: {error}") from error
+    if not result.fused:  # tiles of a chain are checked together: audit.between
+        _check_times(result, chip)
     in_tiles = np.sum([work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES], axis=0)
     lanes = chip.pe_array.multipliers
     for t, (found, cycles) in enumerate(zip(in_tiles.tolist(), work["compute_cycles"].tolist(), strict=True)):
         _equal(f"{name}, tile {t}", "lane-cycles by cause", found, "lanes x PEs x cycles", lanes * cycles)
     for column in (*COUNTERS, *TRAFFIC):
         _equal(name, f"sum of {column} over tiles", int(work[column].sum()), "total", result.totals[column])
+    if not result.fused:
+        _check_balance(result, chip)
+    _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
+    _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
+    e = chip.encodings
+    stays = result.kept_out_bytes or name in result.fused[:-1]
+    for part, held, same in (
+        ("weight_fetch", "weight_fill", e.dram_weights == "same" and e.dram_weight_bits is None),
+        ("activation_fetch", "activation_fill", e.dram_activations == "same"),
+        ("output_drain", "output_write", e.dram_outputs == "same" and not stays),
+    ):
+        if same:
+            moved, kept = (int(work[f"{column}_bytes"].sum()) for column in (part, held))
+            # The decoder keeps its tables; the scratchpad never sees them.
+            tables = in_dram(layer, chip).table_bytes if part == "weight_fetch" else 0
+            _equal(name, f"{part}_bytes of one encoding", moved - tables, f"{held}_bytes", kept)
+    _check_kept(result, chip)
+    volume = np.prod([work[f"{loop}1"] - work[f"{loop}0"] for loop in "nkcpq"], axis=0)
+    _equal(
+        name,
+        "MACs of all tiles' boxes",
+        int(volume.sum()) * layer.kernel[0] * layer.kernel[1],
+        "dense MACs",
+        layer.dense_macs,
+    )
+    spilled = int(work["partial_sum_drain_bytes"].sum())
+    _equal(name, "partial sums spilled", spilled, "fetched again", int(work["partial_sum_fetch_bytes"].sum()))
+
+
+def _check_times(result: LayerResult, chip: Accelerator) -> None:
+    """When the tiles of a layer that ran alone do what."""
+    work, timeline = result.work, result.timeline
+    assert work is not None
+    assert timeline is not None
+    try:
+        check_timeline(work, timeline, chip.with_capacity(chip.scratchpad.capacity_bytes - result.held_bytes))
+    except AuditError as error:
+        raise AuditError(f"{result.name}: {error}") from error
+
+
+def _check_balance(result: LayerResult, chip: Accelerator) -> None:
+    """Waits between the tiles of a layer that ran alone, and the scratchpad's balance."""
+    work, timeline, name, lanes = result.work, result.timeline, result.name, chip.pe_array.multipliers
+    assert work is not None
+    assert timeline is not None
     waits = idle_cycles(timeline)
     for cause in CAUSES:
         counted = result.totals.get(f"{cause}_lane_cycles", 0) + lanes * waits.get(cause, 0)
@@ -68,29 +123,27 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
         "bytes freed",
         int((work["release_after_compute_bytes"] + work["release_after_drain_bytes"]).sum()),
     )
-    _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
-    _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
-    e = chip.encodings
-    for part, held, same in (
-        ("weight_fetch", "weight_fill", e.dram_weights == "same" and e.dram_weight_bits is None),
-        ("activation_fetch", "activation_fill", e.dram_activations == "same"),
-        ("output_drain", "output_write", e.dram_outputs == "same"),
-    ):
-        if same:
-            moved, kept = (int(work[f"{column}_bytes"].sum()) for column in (part, held))
-            # The decoder keeps its tables; the scratchpad never sees them.
-            tables = in_dram(layer, chip).table_bytes if part == "weight_fetch" else 0
-            _equal(name, f"{part}_bytes of one encoding", moved - tables, f"{held}_bytes", kept)
-    volume = np.prod([work[f"{loop}1"] - work[f"{loop}0"] for loop in "nkcpq"], axis=0)
-    _equal(
-        name,
-        "MACs of all tiles' boxes",
-        int(volume.sum()) * layer.kernel[0] * layer.kernel[1],
-        "dense MACs",
-        layer.dense_macs,
-    )
-    spilled = int(work["partial_sum_drain_bytes"].sum())
-    _equal(name, "partial sums spilled", spilled, "fetched again", int(work["partial_sum_fetch_bytes"].sum()))
+
+
+def _check_kept(result: LayerResult, chip: Accelerator) -> None:
+    """What is in the scratchpad is not fetched, what stays is not drained."""
+    t = result.totals
+    if result.kept_in_bytes:
+        for name in ("activation_fetch_bytes", "activation_fill_bytes"):
+            _equal(result.name, f"{name} of a kept input", t[name], "bytes to fetch", 0)
+    if result.kept_out_bytes:
+        _equal(result.name, "bytes drained of kept outputs", t["output_drain_bytes"], "expected", 0)
+        layer, plan, e = result.layer, result.plan, chip.encodings
+        assert layer is not None
+        assert plan is not None
+        # Tiles that cut a mask byte, and rows that end within a byte, write it twice.
+        whole = plan.tile_k >= layer.filters or plan.tile_k % 8 == 0
+        if whole and chip.pe_array.activation_bits % 8 == 0:
+            n, p, _, _ = layer.output_shape
+            pointers = 0 if e.outputs == "dense" else n * p * ceil_div(e.pointer_bits, 8)
+            written = t["output_write_bytes"] + pointers
+            if not result.outputs_drawn:
+                _equal(result.name, "output_write_bytes", written, "kept_out_bytes", result.kept_out_bytes)
 
 
 def _equal(where: str, what: str, found: int, expected_what: str, expected: int) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 
 import typer
 
@@ -15,6 +15,8 @@ from accelsim.errors import AccelsimError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from accelsim.plan import Objective
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,6 +32,9 @@ app = typer.Typer(
 )
 SKIP_UNSUPPORTED = typer.Option(
     False, "--skip-unsupported", help="run the layers that every chip can run, and list the others"
+)
+OBJECTIVE = typer.Option(
+    "cycles", "--objective", help="what the mapper minimises: cycles, dram, energy, or edp (energy x cycles)"
 )
 JSON = typer.Option(False, "--json", help="machine-readable output, and nothing else on standard output")
 
@@ -56,6 +61,16 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         raise typer.Exit(code)
 
     return inner
+
+
+def objective_of(text: str) -> "Objective":
+    """What the mapper minimises; raises InputError if it is none of its words."""
+    from accelsim.plan import Objective
+
+    known: dict[str, Objective] = {name: name for name in get_args(Objective)}
+    if text not in known:
+        raise InputError(f"--objective must be one of {', '.join(known)}, not {text!r}")
+    return known[text]
 
 
 def show(document: Any) -> None:

@@ -6,8 +6,18 @@ from textwrap import fill
 
 import typer
 
-from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps, wrapped
-from accelsim.cli.runs import CHIPS, open_trace
+from accelsim.cli.app import (
+    JSON,
+    OBJECTIVE,
+    SKIP_UNSUPPORTED,
+    app,
+    guarded,
+    objective_of,
+    show,
+    steps,
+    wrapped,
+)
+from accelsim.cli.runs import CHIPS, OVERRIDES, open_trace
 
 _MOST_ROWS = 40  # of a table that is printed
 
@@ -21,13 +31,14 @@ def sweep(
     overrides: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of the chip"),
     out: Path = typer.Option(Path("results/sweep"), "--out", help="folder of the table and the plot"),
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
+    objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
     from accelsim.study.sweep import points, run_sweep
 
-    axes = points(over)
+    axes, chosen_for = points(over), objective_of(objective)
     open_trace(trace)  # a bad file is an error before any process starts
     with steps("points", len(axes)) as progress:
         done = run_sweep(
@@ -37,6 +48,7 @@ def sweep(
             axes,
             out,
             workers=workers,
+            objective=chosen_for,
             skip_unsupported=skip_unsupported,
             progress=progress,
         )
@@ -49,12 +61,43 @@ def sweep(
             }
         )
     else:
-        shown = [*axes[0], "cycles_mean", "energy_uj_mean", "utilisation_fraction", "bound_by", "error"]
+        shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
+        shown += ["utilisation_fraction", "bound_by", "error"]
         print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
         print("\n".join(done.sentences))
         print("\n".join(str(path) for path in done.files))
     if done.failed:
         raise typer.Exit(1)
+
+
+@app.command("between-layers")
+@guarded
+def between_layers(
+    trace: Path = typer.Argument(help=".safetensors or .npz"),
+    hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
+    overrides: list[str] = OVERRIDES,
+    out: Path = typer.Option(
+        Path("results/between-layers"), "--out", help="folder of the runs and the table"
+    ),
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    as_json: bool = JSON,
+) -> None:
+    """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
+    from accelsim.hardware import load_hardware
+    from accelsim.schedule.held import MODES
+    from accelsim.study.between_layers import between_layers as compared
+
+    opened = open_trace(trace)
+    chips = [load_hardware(name, overrides) for name in hardware]
+    count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
+    with steps(trace.stem, count) as progress:
+        table = compared(opened, chips, out / trace.stem, threads=threads, seed=seed, progress=progress)
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+        return
+    print(table.to_string(index=False, formatters=dict.fromkeys(("dram_mb", "saved_mb"), "{:.3f}".format)))
+    print(f"results in {out / trace.stem}")
 
 
 @app.command("verify")

@@ -79,6 +79,44 @@ def hardware_check(
         print(f"{row['file']}: {row['name']} is right (hash {row['hash'][:12]})")
 
 
+@hardware_app.command("area")
+@guarded
+def hardware_area(
+    chip: str = typer.Argument(help="a shipped chip or a YAML file"),
+    overrides: list[str] = SET,
+    as_json: bool = JSON,
+) -> None:
+    """Area by component at the node of the chip's energy table, and the lengths of wires that follow."""
+    from dataclasses import asdict
+
+    from accelsim.energy import area_of, table_of
+    from accelsim.hardware import load_hardware
+
+    loaded = load_hardware(chip, overrides)
+    area = area_of(loaded, table_of(loaded))
+    low, high = area.bounds_mm2
+    if as_json:
+        show(
+            {
+                "chip": loaded.name,
+                "node_nm": area.node_nm,
+                "area_mm2": area.mm2,
+                "area_low_mm2": low,
+                "area_high_mm2": high,
+                "pe_pitch_mm": area.pitch_mm,
+                "trunk_mm": area.trunk_mm,
+                "components": [asdict(row) for row in area.rows],
+            }
+        )
+        return
+    for row in area.rows:
+        count = f"{row.count} {row.unit}{'s' * (row.count > 1)}"
+        bounds = f"{row.mm2:8.3f} ({row.low_mm2:.3f} to {row.high_mm2:.3f}) mm2"
+        print(f"{row.component:<14} {count:<16} {bounds:<38} {row.source}")
+    print(f"{loaded.name} at {area.node_nm:g} nm: {area.mm2:.2f} ({low:.2f} to {high:.2f}) mm2, without pads")
+    print(f"pitch of a PE {area.pitch_mm:.3f} mm; scratchpad to array {area.trunk_mm:.2f} mm")
+
+
 @hardware_app.command("schema")
 @guarded
 def hardware_schema(as_json: bool = JSON) -> None:

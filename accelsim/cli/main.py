@@ -2,11 +2,34 @@
 
 import typer
 
-from accelsim.cli import compressing, explore, importing, inputs, runs, workloads
+from accelsim.cli import (
+    compressing,
+    energies,
+    explore,
+    importing,
+    inputs,
+    mapping,
+    memory,
+    runs,
+    studies,
+    workloads,
+)
 from accelsim.cli.app import app
 from accelsim.version import VERSION
 
-__all__ = ["compressing", "explore", "importing", "inputs", "main", "runs", "workloads"]
+__all__ = [
+    "compressing",
+    "energies",
+    "explore",
+    "importing",
+    "inputs",
+    "main",
+    "mapping",
+    "memory",
+    "runs",
+    "studies",
+    "workloads",
+]
 
 
 def _version(wanted: bool) -> None:

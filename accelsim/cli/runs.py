@@ -8,19 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, SKIP_UNSUPPORTED, app, guarded, show, steps
+from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, objective_of, show, steps
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
     from accelsim.results import NetworkResult
+    from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
 
 PLANS = typer.Option(
-    None, "--plans", help="plans of layers (plans.csv of a run); the mapper chooses the others"
+    None,
+    "--plans",
+    help="plans of layers (plans.csv of a run); the mapper chooses the others and empty cells",
 )
+OVERRIDES = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key of every chip")
+BASELINE = typer.Option(None, "--baseline", help="chip that speed-ups refer to (default: the first)")
 BALANCE_FILTERS = typer.Option(
     False, "--balance-filters", help="filters run in the order of their non-zero weights"
 )
+BETWEEN_LAYERS = typer.Option(
+    "dram",
+    "--between-layers",
+    help="dram: every tensor goes to DRAM and back; keep: those that spare most stay in the scratchpad; "
+    "fuse: chains of convolutions run band by band, too",
+)
+KEEP = typer.Option(
+    [], "--keep", metavar="TENSOR", help="a tensor that must stay (--between-layers keep or fuse)"
+)
+FUSE = typer.Option([], "--fuse", metavar="A+B", help="layers that must be fused (--between-layers fuse)")
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
@@ -36,6 +51,12 @@ def open_trace(path: Path) -> "NetworkTrace":
     return from_npz(path) if path.suffix == ".npz" else read(path)
 
 
+def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
+    from accelsim.schedule.held import BetweenLayers
+
+    return BetweenLayers(mode, tuple(keep), tuple(tuple(chain.split("+")) for chain in fuse))
+
+
 @app.command("run")
 @guarded
 def run(
@@ -43,32 +64,33 @@ def run(
         None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example"
     ),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
-    overrides: list[str] = typer.Option(
-        [], "--set", metavar="KEY=VALUE", help="override a key of every chip"
-    ),
+    overrides: list[str] = OVERRIDES,
     plans: Path | None = PLANS,
-    baseline: str | None = typer.Option(
-        None, "--baseline", help="chip that speed-ups refer to (default: the first)"
-    ),
+    objective: str = OBJECTIVE,
+    baseline: str | None = BASELINE,
     out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     balance_filters: bool = BALANCE_FILTERS,
     together: bool = TOGETHER,
+    between_layers: str = BETWEEN_LAYERS,
+    keep: list[str] = KEEP,
+    fuse: list[str] = FUSE,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
+    between = _between(between_layers, keep, fuse)
     if not traces:
-        _main_job(out, threads, seed, as_json)
+        _main_job(out, between, threads, seed, as_json)
         return
     from accelsim.hardware import load_hardware
     from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
+    chosen_for = objective_of(objective)
     fixed = read_plans(plans) if plans is not None else None
-
     chips = [load_hardware(name, overrides) for name in hardware]
     chosen = baseline or chips[0].name
     if chosen not in (names := [chip.name for chip in chips]):
@@ -84,9 +106,11 @@ def run(
                 chips,
                 out / path.stem,
                 plans=fixed,
+                objective=chosen_for,
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,
+                between_layers=between,
                 threads=threads,
                 seed=seed,
                 progress=progress,
@@ -101,12 +125,12 @@ def run(
         show(documents)
 
 
-def _main_job(out: Path, threads: int | None, seed: int, as_json: bool) -> None:
+def _main_job(out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool) -> None:
     from accelsim.report import as_text, kinds_table
     from accelsim.study.main_job import BASELINE, NETWORK, main_job
 
     with steps(NETWORK) as progress:
-        job = main_job(out, threads=threads, seed=seed, progress=progress)
+        job = main_job(out, between_layers=between, threads=threads, seed=seed, progress=progress)
     if as_json:
         show(job.document())
         return
@@ -145,7 +169,7 @@ def _print_notes(results: "Sequence[NetworkResult]") -> None:
 @guarded
 def plot(
     folder: Path = typer.Argument(help="folder of a finished run"),
-    kind: str = typer.Option("all", "--kind", help="cycles, energy, roofline, timeline or all"),
+    kind: str = typer.Option("all", "--kind", help="cycles, energy, flow, roofline, timeline or all"),
     layer: str | None = typer.Option(None, "--layer", help="layer of the timeline (default: the longest)"),
     as_json: bool = JSON,
 ) -> None:
@@ -156,6 +180,7 @@ def plot(
     drawers = {
         "cycles": (plots.cycles, plots.cycles_table),
         "energy": (plots.energy, plots.energy_table),
+        "flow": (plots.flow, plots.flow_table),
         "roofline": (plots.roofline, plots.roofline_table),
     }
     kinds = [*drawers, "timeline"] if kind == "all" else [kind]

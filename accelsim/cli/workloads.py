@@ -209,6 +209,9 @@ def workloads_build(
     activation_density: float | None = typer.Option(
         None, "--activation-density", help="instead of the published"
     ),
+    chained: bool = typer.Option(
+        False, "--chained", help="a network by shape: its layers read each other, with pooling between"
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Write a network's trace: captured on its photograph if it is real, shipped, or with synthetic zeros."""
@@ -227,6 +230,8 @@ def workloads_build(
             weight_density=weight_density,
             activation_density=activation_density,
         )
+    if chained:
+        trace = zoo.chained(trace)
     write(trace, out)
     if as_json:
         show({"trace": str(out), "layers": len(trace.layers), "provenance": trace.network.provenance})

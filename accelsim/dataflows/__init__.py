@@ -1,7 +1,9 @@
 """Cycle kernels, one module per dataflow; each has a cycle-stepping twin in accelsim.reference.
 
 A module gives `refusal`, `prepare`, `tile_counters`, and what the mapper asks for before anything is
-counted: `plan_refusal`, `step_cycles`, `estimate_vector`, `filters_at_once`.
+counted: `plan_refusal` (which looks at the tile sizes of PLAN_REFUSAL_LOOPS alone), `unrollings`,
+`step_cycles`, `estimate_vector`, `filters_at_once`. A plan's `spatial` is one of its `unrollings`; a
+dataflow with one mapping has None for it, and takes nothing else.
 """
 
 from types import ModuleType

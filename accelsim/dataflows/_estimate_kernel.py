@@ -45,8 +45,8 @@ def estimated_cycles(boxes, layer, estimate, step_cycles):
 
 @kernel
 def _inner_join(box, layer, estimate, step_cycles):
-    """Steps of the tile times the sampled cycles of a step."""
-    rows, columns, domains, pipeline = estimate[1], estimate[2], estimate[3], estimate[4]
+    """Steps of the tile times the sampled cycles of a step, or its drain, if that is longer."""
+    rows, columns, domains, tail, parts = estimate[1], estimate[2], estimate[3], estimate[4], estimate[5]
     of_group = layer[GROUP_FILTERS]
     filters = box[3] - box[2]  # whole groups, or a part of one
     together = max(rows // of_group, 1)  # groups of a block of filters
@@ -54,8 +54,11 @@ def _inner_join(box, layer, estimate, step_cycles):
     blocks += (filters % of_group + rows - 1) // rows
     sets = blocks * ((_positions(box) + columns - 1) // columns)
     chunks = (box[5] - box[4] + layer[CHUNK] - 1) // layer[CHUNK]
-    steps = sets * chunks * layer[KERNEL_H] * layer[KERNEL_W]
-    return np.int64(np.ceil(steps * step_cycles * domains)) + pipeline
+    steps = sets * ((chunks * layer[KERNEL_H] * layer[KERNEL_W] + parts - 1) // parts)
+    drained = (
+        filters * _positions(box) / (domains * estimate[6])
+    )  # a set's drain passes in the next set's steps
+    return np.int64(np.ceil(max(steps * step_cycles * domains, drained))) + tail
 
 
 @kernel

@@ -43,7 +43,7 @@ def chunk_costs(tail, weights, p):
     ----------
     tail : int, elements of the tile's last chunk
     weights : bool, chunks of weights (else of activations)
-    p : int64 [19], parameters
+    p : int64 [21], parameters
 
     Returns
     -------
@@ -166,3 +166,47 @@ def lane_work(
                 sums[at.WORK] += most
                 sums[at.EMPTY] += lanes * np.int64(most == 0)
                 sums[at.UPDATES] += updates
+
+
+@kernel
+def load_block(rows, first_filter, channels, stored_chunks, p, costs, masks, counts, block):
+    """Gather all weight chunks of a filter block into uint64 [taps x chunks, words, rows] and so on."""
+    first_chunk, chunks, last_elements = channels
+    for index in range(block[0].shape[0]):
+        tap, chunk = index // chunks, index % chunks
+        short = np.int64(chunk == chunks - 1 and last_elements < p[at.CHUNK])
+        load_rows(
+            rows, first_filter, tap * stored_chunks + first_chunk + chunk, costs[short], masks, counts,
+            block[0][index], block[1][index], block[2][index],
+        )  # fmt: skip
+
+
+@kernel
+def new_scratch(rows, columns, groups, words, p):
+    """Masks, counts and sums of a part's columns; its matches and slots; lanes of one PE."""
+    return (
+        np.empty((words, groups, columns), np.uint64),
+        np.empty((groups, columns), np.int64),
+        np.empty(at.SIDE, np.int64),
+        np.empty((rows, columns), np.int64),
+        np.empty((rows, columns), np.int64),
+        np.empty(p[at.LANES], np.int64),
+        np.zeros(p[at.CHUNK] + 1, np.uint8),
+    )
+
+
+@kernel
+def add_chunks(rows, columns, group_rows, elements, weights, activations, p, sums):
+    """Count what one step carries to a part: sums of its two sides, times their receivers."""
+    sums[at.ALL] += elements * rows * columns
+    sums[at.NONZERO_W] += weights[at.NONZERO] * columns
+    sums[at.NONZERO_A] += activations[at.NONZERO] * group_rows
+    sums[at.BYTES_W] += weights[at.STORED]
+    sums[at.BYTES_A] += activations[at.STORED]
+    sums[at.READS_W] += weights[at.READS]
+    sums[at.READS_A] += activations[at.READS]
+    sums[at.QUEUE_W] += weights[at.QUEUED] * columns
+    sums[at.QUEUE_A] += activations[at.QUEUED] * group_rows
+    if p[at.POLICY_A] == COMPUTE:
+        pairs = elements * rows if p[at.POLICY_W] == COMPUTE else weights[at.NONZERO]
+        sums[at.PADDING_DONE] += activations[at.PADDING] * pairs

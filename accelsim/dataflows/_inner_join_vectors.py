@@ -1,6 +1,6 @@
 """What the columns of the int64 vectors mean that the kernels of `inner_join` pass around."""
 
-# Parameters of the array.
+# Parameters of the array. ROWS, COLUMNS, PARTS: filters, positions, parts that it holds at once; PES: all.
 (
     ROWS,
     COLUMNS,
@@ -21,7 +21,9 @@
     BITMASK_W,
     BITMASK_A,
     WORD_BYTES,
-) = range(19)
+    PARTS,
+    PES,
+) = range(21)
 
 # Sums of one tile, from which all its counters follow.
 (

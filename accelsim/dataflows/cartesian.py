@@ -30,6 +30,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "PQ"  # whose tile sizes `plan_refusal` looks at
 _SAMPLE_MACS = 200_000_000
 
 
@@ -101,6 +102,7 @@ def tile_counters(
     boxes: Ints,
     chip: Accelerator,
     threads: int = 1,
+    spatial: None = None,
 ) -> Ints:
     """Count every tile.
 
@@ -127,7 +129,7 @@ def tile_counters(
         return counters_table(pool.map(lambda box: _tile_counters(prepared, box, chip), boxes))
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Cycles of a multiplication that the rectangles might need, from the whole plane and a few filters."""
     layer = prepared.layer
     _, p, q, k = layer.output_shape
@@ -145,9 +147,14 @@ def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
     return cycles / (filters * layer.group_channels * reach[0] * reach[1])
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
     return np.array([CARTESIAN, chip.pe_array.pipeline_cycles], np.int64)
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

@@ -30,6 +30,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _CHANNEL_BYTES = 2  # of the number that travels with an activation
 
 
@@ -113,7 +114,7 @@ def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
     return Prepared(trace.layer, pointers, padding, np.ascontiguousarray(nonzero).view(np.uint8))
 
 
-def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: None = None) -> Ints:
     """Count every tile.
 
     Parameters
@@ -132,7 +133,7 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     )
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Mean cycles of a channel of one cell: the whole matrix with the first vector."""
     layer = prepared.layer
     box = np.array([[0, 1, 0, layer.filters, 0, layer.channels, 0, 1, 0, 1]], np.int64)
@@ -140,9 +141,14 @@ def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
     return (cycles - chip.pe_array.pipeline_cycles) / (len(prepared.pointers) * layer.channels)
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
     return np.array([COLUMN_BROADCAST, filters_at_once(chip), chip.pe_array.pipeline_cycles], np.int64)
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

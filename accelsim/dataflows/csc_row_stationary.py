@@ -28,6 +28,7 @@ from accelsim.plan import Plan
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "KCP"  # whose tile sizes `plan_refusal` looks at
 Bits = npt.NDArray[np.uint8]
 _UNLIMITED = 2**40
 _SAMPLE_FILTERS, _SAMPLE_ROWS = 64, 8
@@ -67,7 +68,7 @@ def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
     return tile_refusal(plan, layer, of_kind(chip.pe_array, CscRowStationaryArray))
 
 
-def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: None = None) -> Ints:
     """Count every tile.
 
     Parameters
@@ -83,7 +84,7 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     )
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Cycles of a sampled tile over those of its multiplications, one a PE and cycle, zeros included."""
     layer, array = prepared.layer, of_kind(chip.pe_array, CscRowStationaryArray)
     _, p, q, _ = layer.output_shape
@@ -97,13 +98,18 @@ def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
     return cycles / (found.passes * q * found.p * found.q * layer.kernel[1])
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number; delivery is in `step_cycles`."""
     a = of_kind(chip.pe_array, CscRowStationaryArray)
     spads = a.weight_spad_entries, a.activation_spad_entries, a.sum_spad_entries
     return np.array(
         [ROWS_OF_FILTERS, a.rows, a.columns, *spads, _UNLIMITED, _UNLIMITED, _UNLIMITED, 0], np.int64
     )
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

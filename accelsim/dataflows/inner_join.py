@@ -3,8 +3,8 @@
 ::
 
     for each output set                       # filter block outer, position block inner
-      rows    <- filters of one group, or of several whole ones;  columns <- up to `columns` output positions
-      for r, s, channel chunk                 # one step: broadcast, match, multiply what policies keep
+      PEs <- filters of one group, or of several whole ones  x  output positions  x  parts of a reduction
+      for r, s, channel chunk, one a part     # one step: broadcast, match, multiply what policies keep
 
 All nine zero policies; SparTen, Cambricon-X, Cnvlutin and dense arrays are points of it. Masks are
 packed once per layer (`prepare`); tiles are independent and run on threads, joined in tile order.
@@ -19,18 +19,20 @@ import numpy.typing as npt
 from accelsim.dataflows import _inner_join_vectors as at
 from accelsim.dataflows._estimate_kernel import INNER_JOIN
 from accelsim.dataflows._inner_join_tile import count_tile
+from accelsim.dataflows._inner_join_unrollings import promising
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import InnerJoinArray, of_kind
 from accelsim.kernels.masks import count_masks, pack_masks
 from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
-from accelsim.plan import Plan
+from accelsim.plan import Plan, Unrolling
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _POLICIES = {"compute": 0, "gate": 1, "skip": 2}
 _DOMAINS = {"array": 0, "column": 1, "row": 2}
 
@@ -63,7 +65,15 @@ def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
 
 
 def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
-    """Why the machine cannot map tiles of these sizes: it maps all."""
+    """Why the machine cannot unroll as the plan does; it maps tiles of all sizes."""
+    array, wanted = of_kind(chip.pe_array, InnerJoinArray), plan.spatial
+    own = Unrolling(array.rows, array.columns)
+    if wanted is None or wanted == own:
+        return None
+    if array.unrolling == "fixed":
+        return f"its unrolling is fixed to {own} (filters, positions, parts of a reduction), not {wanted}"
+    if wanted.pes > own.pes:
+        return f"{wanted} takes {wanted.pes} PEs, but the array has {own.pes}"
     return None
 
 
@@ -92,6 +102,7 @@ def tile_counters(
     boxes: Ints,
     chip: Accelerator,
     threads: int = 1,
+    spatial: Unrolling | None = None,
 ) -> Ints:
     """Count every tile.
 
@@ -99,6 +110,7 @@ def tile_counters(
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX; c0 and c1 on chunk boundaries (or c1 = all channels)
     threads : tiles that run at once; the result does not depend on it
+    spatial : what the PEs hold at once; None: a filter a row, a position a column
 
     Returns
     -------
@@ -118,14 +130,15 @@ def tile_counters(
         raise PlanError(
             f"{layer.name}: a tile of channels {row[4]}..{row[5]} cuts a chunk of {array.chunk_elements}"
         )
-    geometry, parameters = geometry_vector(layer), _parameters(chip)
+    held = spatial or Unrolling(array.rows, array.columns)
+    geometry, of_chip = geometry_vector(layer), parameters(chip, held)
 
     def one(box: Ints) -> Ints:
         sums: Ints = count_tile(
             box,
             geometry,
             layer.group_filters,
-            parameters,
+            of_chip,
             prepared.weight_masks,
             prepared.weight_counts,
             prepared.activation_masks,
@@ -138,20 +151,21 @@ def tile_counters(
     else:
         with ThreadPoolExecutor(threads) as pool:
             sums = list(pool.map(one, boxes))
-    return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array)
+    return _counters(np.array(sums, np.int64).reshape(len(boxes), at.SUMS), array, held.parts)
 
 
-def _parameters(chip: Accelerator) -> Ints:
+def parameters(chip: Accelerator, held: Unrolling) -> Ints:
+    """What the kernels need of a chip, in the order of _inner_join_vectors."""
     a = of_kind(chip.pe_array, InnerJoinArray)
     return np.array(
         [
-            a.rows,
-            a.columns,
+            held.filters,
+            held.positions,
             a.lanes,
             a.chunk_elements,
             a.queue_depth,
             a.queue_latency_cycles,
-            a.pipeline_cycles,
+            _tail_cycles(a, held),
             a.array_feed_bytes_per_cycle,
             chip.postprocessor.drain_elements_per_cycle,
             _POLICIES[a.weight_policy],
@@ -164,12 +178,19 @@ def _parameters(chip: Accelerator) -> Ints:
             chip.encodings.weights == "bitmask",
             chip.encodings.activations == "bitmask",
             chip.scratchpad.word_bytes,
+            held.parts,
+            a.rows * a.columns,
         ],
         np.int64,
     )
 
 
-def _counters(sums: Ints, array: InnerJoinArray) -> Ints:
+def _tail_cycles(array: InnerJoinArray, held: Unrolling) -> int:
+    """The pipeline's, and those of the adder tree over the parts."""
+    return array.pipeline_cycles + (held.parts - 1).bit_length()
+
+
+def _counters(sums: Ints, array: InnerJoinArray, parts: int) -> Ints:
     """Counters from sums: the table of section 2 of the description, and the causes."""
     every, nonzero_w, nonzero_a = sums[:, at.ALL], sums[:, at.NONZERO_W], sums[:, at.NONZERO_A]
     both = sums[:, at.MATCHED]
@@ -197,7 +218,7 @@ def _counters(sums: Ints, array: InnerJoinArray) -> Ints:
         "effectual_macs": both,
         "surplus_products": zero,
         "encoding_padding_macs": zero,
-        "accumulator_updates": updates,
+        "accumulator_updates": updates + (parts - 1) * sums[:, at.OUTPUTS],
         "weight_operand_reads": done,
         "activation_operand_reads": done - sums[:, at.PADDING_DONE],
         "padding_operand_reads": sums[:, at.PADDING_DONE],
@@ -224,26 +245,40 @@ def _counters(sums: Ints, array: InnerJoinArray) -> Ints:
     return np.stack([columns[name] for name in COUNTERS], axis=1)
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def unrollings(layer: Layer, chip: Accelerator) -> list[Unrolling | None]:
+    """What the array may hold at once that may be the best for some tensors of this layer: its own first."""
+    array = of_kind(chip.pe_array, InnerJoinArray)
+    if array.unrolling == "fixed":
+        return [None]
+    own = Unrolling(array.rows, array.columns)
+    return [own, *(found for found in promising(layer, array) if found != own)]
+
+
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: Unrolling | None = None) -> float:
     """Mean cycles of one step of this layer's real tensors, from a sample of output sets."""
-    layer, array = prepared.layer, chip.pe_array
+    layer, array = prepared.layer, of_kind(chip.pe_array, InnerJoinArray)
+    held = spatial or Unrolling(array.rows, array.columns)
     _, p, q, k = layer.output_shape
-    rows = min(p, max(1, ceil_div(4 * array.columns, q)))
+    rows = min(p, max(1, ceil_div(4 * held.positions, q)))
     top = (p - rows) // 2
-    filters = min(k, max(2 * array.rows, layer.group_filters if layer.group_filters < array.rows else 0))
+    of_group = layer.group_filters
+    filters = min(k, max(2 * held.filters, of_group if of_group < held.filters else 0))
     boxes = np.array([[0, 1, 0, filters, 0, layer.group_channels, top, top + rows, 0, q]], np.int64)
-    if layer.group_filters < filters:
-        boxes[0, 3] = max(filters // layer.group_filters, 1) * layer.group_filters
-    counted = tile_counters(prepared, boxes, chip)[0]
+    if of_group < filters:
+        boxes[0, 3] = max(filters // of_group, 1) * of_group
+    counted = tile_counters(prepared, boxes, chip, spatial=spatial)[0]
     steps = max(int(counted[COUNTERS.index("steps")]), 1)
     return float(counted[COUNTERS.index("compute_cycles")]) / steps
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
-    """What `_inner_join_estimate.estimated_cycles` needs of a chip, after the dataflow's number."""
+def estimate_vector(chip: Accelerator, spatial: Unrolling | None = None) -> Ints:
+    """What `_estimate_kernel.estimated_cycles` needs of a chip, after the dataflow's number."""
     array = of_kind(chip.pe_array, InnerJoinArray)
+    held = spatial or Unrolling(array.rows, array.columns)
     domains = {"array": 1, "column": array.columns, "row": array.rows}[array.broadcast_domain]
-    return np.array([INNER_JOIN, array.rows, array.columns, domains, array.pipeline_cycles], np.int64)
+    tail = _tail_cycles(array, held)
+    drain = chip.postprocessor.drain_elements_per_cycle
+    return np.array([INNER_JOIN, held.filters, held.positions, domains, tail, held.parts, drain], np.int64)
 
 
 def filters_at_once(chip: Accelerator) -> int:

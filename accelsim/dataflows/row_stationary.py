@@ -37,6 +37,7 @@ from accelsim.units import ceil_div
 
 __all__ = ["Prepared", "prepare"]
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = "KCPQ"  # whose tile sizes `plan_refusal` looks at
 
 
 def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
@@ -51,7 +52,7 @@ def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
     return tile_refusal(plan, layer, of_kind(chip.pe_array, RowStationaryArray))
 
 
-def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: None = None) -> Ints:
     """Count every tile.
 
     Parameters
@@ -67,17 +68,22 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     )
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Nothing is sampled: time follows from the shape."""
     return 1.0
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
     a = of_kind(chip.pe_array, RowStationaryArray)
     spads = a.weight_spad_entries, a.activation_spad_entries, a.sum_spad_entries
     rates = a.weights_per_cycle, a.activations_per_cycle, a.sums_per_cycle
     return np.array([ROWS_OF_FILTERS, a.rows, a.columns, *spads, *rates, a.pipeline_cycles], np.int64)
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

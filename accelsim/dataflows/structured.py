@@ -29,6 +29,7 @@ from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _SAMPLE_FILTERS, _SAMPLE_POSITIONS = 512, 4096
 
 
@@ -79,7 +80,7 @@ def prepare(trace: LayerTrace, chip: Accelerator) -> Prepared:
     )
 
 
-def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: None = None) -> Ints:
     """Count every tile.
 
     Parameters
@@ -93,7 +94,7 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     return counters_table(_tile_counters(prepared, box, chip) for box in boxes)
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Cycles of a tile, over those that its multiplications need at least."""
     layer, array = prepared.layer, of_kind(chip.pe_array, StructuredArray)
     _, p, q, _ = layer.output_shape
@@ -107,13 +108,18 @@ def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
     return int(run[at.CYCLES]) / (int(run[at.STEPS]) * work)
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
     a = of_kind(chip.pe_array, StructuredArray)
     return np.array(
         [STRUCTURED, a.rows, a.columns, a.kept_per_block, a.block_elements, a.lanes, a.pipeline_cycles],
         np.int64,
     )
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

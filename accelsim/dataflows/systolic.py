@@ -29,6 +29,7 @@ from accelsim.units import ceil_div
 
 __all__ = ["Prepared", "prepare"]
 Ints = npt.NDArray[np.int64]
+PLAN_REFUSAL_LOOPS = ""  # whose tile sizes `plan_refusal` looks at
 _STATIONARY = {
     "weights": estimate.WEIGHTS,
     "activations": estimate.ACTIVATIONS,
@@ -62,7 +63,7 @@ def plan_refusal(plan: Plan, layer: Layer, chip: Accelerator) -> str | None:
     return None
 
 
-def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
+def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: None = None) -> Ints:
     """Count every tile.
 
     Parameters
@@ -76,18 +77,23 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator) -> Ints:
     return counters_table(_tile_counters(prepared, box, chip) for box in boxes)
 
 
-def step_cycles(prepared: Prepared, chip: Accelerator) -> float:
+def step_cycles(prepared: Prepared, chip: Accelerator, spatial: None = None) -> float:
     """Nothing is sampled: the estimate is exact."""
     return 1.0
 
 
-def estimate_vector(chip: Accelerator) -> Ints:
+def estimate_vector(chip: Accelerator, spatial: None = None) -> Ints:
     """What `_estimate_kernel` needs of a chip, after the dataflow's number."""
     a = of_kind(chip.pe_array, SystolicArray)
     stationary = _STATIONARY[a.stationary]
     return np.array(
         [estimate.SYSTOLIC, a.rows, a.columns, stationary, a.overlap, a.pipeline_cycles], np.int64
     )
+
+
+def unrollings(layer: Layer, chip: Accelerator) -> list[None]:
+    """What the array may hold at once: its own mapping, always."""
+    return [None]
 
 
 def filters_at_once(chip: Accelerator) -> int:

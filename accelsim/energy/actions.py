@@ -10,15 +10,21 @@ its mask bits.
 
 from collections.abc import Mapping
 
+from accelsim.bill import ActionCount
+from accelsim.energy.storage import clocked_bits
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
-from accelsim.results import ActionCount
+from accelsim.hardware.arrays import ColumnBroadcastArray
 from accelsim.tables import COUNTERS, TILE_CAUSES, TRAFFIC
 from accelsim.units import ceil_div
 
 # What totals state beside the columns of WORK; OPERATION's only for operations of the postprocessor.
 CYCLES = "cycles"
 OPERATION = ("postprocessor_elements", "dram_read_bytes", "dram_write_bytes")
+# What a DRAM model with banks counts beside; where it does not, energy/dram.py estimates.
+BANKED = ("dram_activations", "dram_refreshes")
+# Optional, of operations: tensors that stay in the scratchpad are read or written there, once.
+KEPT = ("kept_read_bytes", "kept_write_bytes")
 
 # Every column that no price reads, with the reason.
 UNPRICED: dict[str, str] = {
@@ -39,6 +45,15 @@ UNPRICED: dict[str, str] = {
     },
 }
 
+# Hardware that no count describes, with the reason: listed in every report.
+NOT_COUNTED: dict[str, str] = {
+    "control": "instructions, address generation and state machines: no published energy per action",
+    "encoding": "zero detection and encoding of outputs; decoding of what comes from DRAM",
+    "constants": "biases and requantisation constants: a few bytes a filter",
+    "register leakage": "the source of the registers' prices states 0",
+    "host": "processor, PCIe or system bus, and what they run",
+}
+
 
 def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCount]:
     """The actions of one layer, or of one operation of the postprocessor, that happened at least once.
@@ -48,7 +63,7 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
     totals : sums over a layer's tiles of `tables.COUNTERS` and `tables.TRAFFIC`, and `cycles`, the layer's
         duration. An operation states `cycles`, `postprocessor_elements`, and its whole DRAM traffic in
         `dram_read_bytes` and `dram_write_bytes`; it may state columns too, absent ones are 0, and those of
-        TRAFFIC are not counted a second time.
+        TRAFFIC are not counted a second time. `dram_activations` and `dram_refreshes` may be stated.
     chip : its operand widths, word size and lanes turn counts into bits and accesses
 
     Raises
@@ -59,15 +74,15 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
     t = _complete(totals)
     array = chip.pe_array
     weight_bits, activation_bits = array.weight_bits, array.activation_bits
-    loaded_bits = (
-        t["weight_operand_reads"] * weight_bits
-        + (t["activation_operand_reads"] + t["padding_operand_reads"]) * activation_bits
-    )
     # A padding tap has no bytes in the queue: its register loads a constant zero.
     queue_read_bits = (
         t["weight_operand_reads"] * weight_bits + t["activation_operand_reads"] * activation_bits
     )
+    loaded_bits = queue_read_bits + t["padding_operand_reads"] * activation_bits
     sent_bytes = t["weight_scratchpad_read_bytes"] + t["activation_scratchpad_read_bytes"]
+    # Stored indices are widened once per done MAC (docs/dataflows/column_broadcast.md).
+    shared = isinstance(array, ColumnBroadcastArray) and array.codebook
+    codebook_reads = t["done_macs"] if shared else 0
     queued_bytes = t["weight_queue_write_bytes"] + t["activation_queue_write_bytes"]
     traffic = _operation_traffic if OPERATION[0] in totals else _layer_traffic
     scratchpad_reads, scratchpad_writes, dram_read_bytes, dram_write_bytes = traffic(
@@ -85,12 +100,17 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
         ActionCount("queue", "write", queued_bytes, "byte"),
         ActionCount("wires", "trunk", sent_bytes * 8, "bit"),
         ActionCount("wires", "multicast", queued_bytes * 8, "bit"),
+        ActionCount("noc", "hop", queued_bytes * 8, "bit"),
+        ActionCount("codebook", "read", codebook_reads * weight_bits, "bit"),
         ActionCount("scratchpad", "read", scratchpad_reads, "access"),
         ActionCount("scratchpad", "write", scratchpad_writes, "access"),
         ActionCount("postprocessor", "drain", t["outputs"], "element"),
         ActionCount("postprocessor", "operation", t["postprocessor_elements"], "element"),
         ActionCount("dram", "read", dram_read_bytes * 8, "bit"),
         ActionCount("dram", "write", dram_write_bytes * 8, "bit"),
+        ActionCount("dram", "activate", t["dram_activations"], "activation"),
+        ActionCount("dram", "refresh", t["dram_refreshes"], "refresh"),
+        ActionCount("clock", "tree", t[CYCLES] * clocked_bits(chip), "bit"),
         ActionCount("leakage", "scratchpad", t[CYCLES], "cycle"),
         ActionCount("leakage", "lanes", t[CYCLES], "cycle"),
     ]
@@ -99,7 +119,7 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
 
 def _complete(totals: Mapping[str, int]) -> dict[str, int]:
     columns = (*COUNTERS, *TRAFFIC)
-    known = {CYCLES, *OPERATION, *columns}
+    known = {CYCLES, *OPERATION, *BANKED, *KEPT, *columns}
     needed = {CYCLES, *OPERATION} if OPERATION[0] in totals else {CYCLES, *columns}
     if missing := sorted(needed - totals.keys()):
         raise InputError(f"totals: missing {', '.join(missing)}")
@@ -114,12 +134,14 @@ def _complete(totals: Mapping[str, int]) -> dict[str, int]:
 def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int, int]:
     """Scratchpad reads and writes (accesses), DRAM bytes read and written.
 
-    Burst waste crosses the DRAM's pins and stops there.
+    Burst waste crosses the DRAM's pins and stops there. Outputs that stay in the scratchpad (none drain)
+    are not read for a drain.
     """
     fetches = [t["weight_fetch_bytes"], t["activation_fetch_bytes"], t["partial_sum_fetch_bytes"]]
     drains = [t["output_drain_bytes"], t["partial_sum_drain_bytes"]]
     sums = [t["partial_sum_fetch_bytes"], t["partial_sum_write_bytes"]]
-    read = [t["output_write_bytes"], t["partial_sum_drain_bytes"], t["partial_sum_read_bytes"]]
+    drained = t["output_write_bytes"] if t["output_drain_bytes"] else 0
+    read = [drained, t["partial_sum_drain_bytes"], t["partial_sum_read_bytes"]]
     written = [t["weight_fill_bytes"], t["activation_fill_bytes"], *sums, t["output_write_bytes"]]
     array_reads = t["weight_scratchpad_reads"] + t["activation_scratchpad_reads"]
     return (
@@ -131,7 +153,8 @@ def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int
 
 
 def _operation_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int, int]:
-    """As `_layer_traffic`: inputs and outputs each pass the scratchpad once, in and out."""
+    """As `_layer_traffic`: what moves in DRAM passes the scratchpad once, in and out."""
     read, written = t["dram_read_bytes"], t["dram_write_bytes"]
     accesses = ceil_div(read, word_bytes) + ceil_div(written, word_bytes)
-    return accesses, accesses, read, written
+    kept_reads, kept_writes = (ceil_div(t[name], word_bytes) for name in KEPT)
+    return accesses + kept_reads, accesses + kept_writes, read, written

@@ -1,10 +1,11 @@
 """Chips: models of their parts, and the YAML files they are read from."""
 
 from accelsim.hardware.arrays import ARRAYS, InnerJoinArray, PeArray, SystolicArray
+from accelsim.hardware.devices import DramDevice, devices, load_device
+from accelsim.hardware.dram_model import DRAMS, BandwidthDram, BankedDram
 from accelsim.hardware.loader import load_hardware, presets
 from accelsim.hardware.model import (
     Accelerator,
-    Dram,
     Encodings,
     Energy,
     Postprocessor,
@@ -14,8 +15,11 @@ from accelsim.hardware.render import hardware_hash, schema, to_yaml
 
 __all__ = [
     "ARRAYS",
+    "DRAMS",
     "Accelerator",
-    "Dram",
+    "BandwidthDram",
+    "BankedDram",
+    "DramDevice",
     "Encodings",
     "Energy",
     "InnerJoinArray",
@@ -23,7 +27,9 @@ __all__ = [
     "Postprocessor",
     "Scratchpad",
     "SystolicArray",
+    "devices",
     "hardware_hash",
+    "load_device",
     "load_hardware",
     "presets",
     "schema",

@@ -78,9 +78,15 @@ class InnerJoinArray(PeArray):
         description="the PEs that receive a step in one cycle"
     )
     array_feed_bytes_per_cycle: Count = Field(description="scratchpad to one broadcast domain")
+    unrolling: Literal["fixed", "flexible"] = Field(
+        default="fixed", description="fixed: a row a filter, a column a position; flexible: as the plan says"
+    )
 
     @model_validator(mode="after")
-    def _lanes_fit(self) -> "InnerJoinArray":
+    def _lanes_fit_and_the_stream_reaches(self) -> "InnerJoinArray":
+        if self.unrolling == "flexible" and self.broadcast_domain != "array":
+            why = "only a stream that reaches every PE can give any PE any chunk"
+            raise ValueError(f"unrolling 'flexible' needs broadcast_domain 'array': {why}")
         if self.lanes > self.chunk_elements:
             raise ValueError(
                 f"lanes must be at most chunk_elements ({self.chunk_elements}), not {self.lanes}"

@@ -17,11 +17,13 @@ from pydantic_core import ErrorDetails
 
 from accelsim.errors import HardwareError
 from accelsim.hardware.arrays import ARRAYS
+from accelsim.hardware.dram_model import DRAMS
 from accelsim.hardware.model import Accelerator
 from accelsim.hardware.source import MAX_BYTES, KeyPath, Source, read_source, scalar
 
 # Of an array whose dataflow is missing or unknown: the chip's own key says so already.
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
+_TAGGED: dict[str, dict[str, Any]] = {"pe_array": ARRAYS, "dram": DRAMS}
 _PRESETS = Path(__file__).parent / "presets"
 
 
@@ -96,7 +98,7 @@ def _checked(source: Source) -> Accelerator:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             path = _path(detail)
-            if path not in unreadable and detail["type"] not in _TAG_ERRORS:
+            if path not in unreadable and (detail["type"] not in _TAG_ERRORS or path == ("dram",)):
                 messages.append(_message(path, detail, source))
     if messages or chip is None:
         raise HardwareError("\n".join(sorted(messages, key=_by_line)))
@@ -104,9 +106,9 @@ def _checked(source: Source) -> Accelerator:
 
 
 def _path(detail: ErrorDetails) -> KeyPath:
-    """Keys down to a value, without the name of the dataflow by which an array's model was chosen."""
+    """Keys down to a value, without the name by which an array's or a DRAM's model was chosen."""
     path = tuple(str(part) for part in detail["loc"])
-    tagged = len(path) > 1 and path[0] == "pe_array" and path[1] in ARRAYS
+    tagged = len(path) > 1 and path[1] in _TAGGED.get(path[0], {})
     return (path[0], *path[2:]) if tagged else path
 
 
@@ -121,10 +123,14 @@ def _by_line(message: str) -> tuple[bool, int]:
 def _message(path: KeyPath, detail: ErrorDetails, source: Source) -> str:
     kind, context, dotted = detail["type"], detail.get("ctx", {}), ".".join(path)
     parent = f"{'.'.join(path[:-1])}: " if path[:-1] else ""
+    if kind in _TAG_ERRORS:  # of dram: its model is a key of the file
+        if kind == "union_tag_not_found":
+            return f"{source.place(path)}: {dotted}: missing key 'model'"
+        return f"{source.place((*path, 'model'))}: {dotted}.model must be {_models()}, not {context['tag']!r}"
     if kind == "missing":
         return f"{source.place(path[:-1])}: {parent}missing key '{path[-1]}'"
     if kind == "extra_forbidden":
-        known = _known(path[:-1], source.values.get("dataflow"))
+        known = _known(path[:-1], source.values)
         return (
             f"{source.place(path)}: {parent}unknown key '{path[-1]}'{_nearest(path[-1], known)}; "
             f"known: {', '.join(known)}"
@@ -181,10 +187,18 @@ def _given(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _known(path: KeyPath, dataflow: Any) -> list[str]:
+def _models() -> str:
+    return " or ".join(repr(name) for name in DRAMS)
+
+
+def _known(path: KeyPath, values: dict[str, Any]) -> list[str]:
     part: type[BaseModel] = Accelerator
     for key in path:
-        annotation = ARRAYS[dataflow] if key == "pe_array" else part.model_fields[key].annotation
+        annotation: Any = part.model_fields[key].annotation
+        if key == "pe_array":
+            annotation = ARRAYS[values["dataflow"]]
+        elif key == "dram":
+            annotation = DRAMS[values["dram"]["model"]]
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         part = annotation

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from accelsim import units
 from accelsim.hardware.arrays import AnyArray, Count, Part
+from accelsim.hardware.dram_model import AnyDram, BandwidthDram, Rate
 
 Encoding = Literal["dense", "bitmask"]
 WeightEncoding = Literal["dense", "bitmask", "csc_interleaved", "n_of_m"]
@@ -39,7 +40,6 @@ SCRATCHPADS: dict[str, dict[str, str]] = {
     "structured": {"weights": "n_of_m", "activations": "dense"},
     "row_stationary": {"weights": "dense", "activations": "dense", "outputs": "dense"},
 }
-Rate = Annotated[float, Field(ge=1e-6, le=1e12, allow_inf_nan=False)]
 
 
 class Encodings(Part):
@@ -88,25 +88,11 @@ class Postprocessor(Part):
     elements_per_cycle: Count = Field(description="input elements of pooling, addition, ... in a cycle")
 
 
-class Dram(Part):
-    """Bandwidth model: peak x efficiency, latency, whole bursts."""
-
-    model: Literal["bandwidth"] = Field(description="bandwidth: peak x efficiency + latency")
-    peak_gb_per_s: Rate = Field(description="10^9 bytes per second, all channels together")
-    efficiency_fraction: Annotated[float, Field(ge=1e-6, le=1, allow_inf_nan=False)] = Field(
-        description="share of the peak reached"
-    )
-    latency_ns: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = Field(
-        description="from the end of a transfer's occupancy to its completion"
-    )
-    burst_bytes: Literal[1, 16, 32, 64, 128, 256] = Field(description="a contiguous run is rounded up to it")
-
-
 class Energy(Part):
     """Which energy table prices the counts."""
 
     table: Annotated[str, Field(min_length=1)] = Field(
-        description="a shipped table's name (45nm) or the path of a CSV file"
+        description="a shipped table's name (45nm, 22nm, 7nm) or the path of a CSV file"
     )
     dram: Annotated[str, Field(min_length=1)] = Field(
         description="the table's component that prices DRAM bits"
@@ -115,6 +101,21 @@ class Energy(Part):
         default="sram_lstp",
         description="the table's component that prices the scratchpad; its cell type decides the leakage",
     )
+    macro_bytes: Count | None = Field(
+        default=None, description="bytes of one of the scratchpad's macros; null: it is a single one"
+    )
+    node_nm: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False)] | None = Field(
+        default=None, description="technology node the table is scaled to; null: its own"
+    )
+    overlay: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="path of a CSV file whose rows replace and add to the table's"
+    )
+
+    @model_validator(mode="after")
+    def _macros_are_within_reason(self) -> "Energy":
+        if self.macro_bytes is not None and self.macro_bytes < 64:
+            raise ValueError(f"macro_bytes must be at least 64, not {self.macro_bytes}")
+        return self
 
 
 class Accelerator(Part):
@@ -137,7 +138,7 @@ class Accelerator(Part):
     encodings: Encodings
     scratchpad: Scratchpad
     postprocessor: Postprocessor
-    dram: Dram
+    dram: AnyDram
     energy: Energy
 
     @model_validator(mode="before")
@@ -194,9 +195,16 @@ class Accelerator(Part):
             )
         return self
 
+    def with_capacity(self, capacity_bytes: int) -> "Accelerator":
+        """The chip with a scratchpad of this size: what kept tensors leave of it, say."""
+        scratchpad = self.scratchpad.model_copy(update={"capacity_bytes": capacity_bytes})
+        return self.model_copy(update={"scratchpad": scratchpad})
+
     @property
     def dram_bytes_per_cycle(self) -> Fraction:
-        """Sustained DRAM bytes in one core cycle, exact."""
+        """Sustained DRAM bytes in one core cycle, exact; of a banked DRAM the form for sequential reads."""
+        if not isinstance(self.dram, BandwidthDram):
+            return self.dram.sustained_gb_per_s * 1000 / units.exact(self.clock_mhz)
         return units.bytes_per_cycle(self.dram.peak_gb_per_s, self.dram.efficiency_fraction, self.clock_mhz)
 
     @property

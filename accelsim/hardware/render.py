@@ -8,12 +8,16 @@ import yaml
 from pydantic import BaseModel
 
 from accelsim.hardware.arrays import ARRAYS
+from accelsim.hardware.dram_model import BankedDram
 from accelsim.hardware.model import Accelerator
 
 
 def hardware_hash(chip: Accelerator) -> str:
     """sha256 (64 hex digits) of all that decides a result: every key but `name` and `description`."""
     values = chip.model_dump(mode="json", exclude={"name", "description"})
+    if isinstance(chip.dram, BankedDram):  # a file of the same name may hold another device
+        device = chip.dram.timing
+        values["dram"]["table"] = [str(device.clock_ns), *device.clocks.values(), *device.sizes.values()]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -49,6 +49,18 @@ def run_step(state, started, end, work, rows, columns, latency):
 
     Parameters
     ----------
+    started : int64 [queue_depth], as `send`
+    end, work, latency : as `start_step`
+    """
+    started[(state[STEP] - 1) % started.size] = start_step(state, end, work, rows, columns, latency)
+
+
+@kernel
+def start_step(state, end, work, rows, columns, latency):
+    """Start and end the step just sent on some of its consumers; returns their latest start.
+
+    Parameters
+    ----------
     end : int64 [>= rows, >= columns], changed
     work : int64 [>= rows, >= columns], cycles of the step on each consumer, at least 1
     latency : int, queue_latency_cycles
@@ -67,9 +79,9 @@ def run_step(state, started, end, work, rows, columns, latency):
             send_waited += min(gap, send_part)
             latest = max(latest, start)
             end[i, j] = start + work[i, j]
-    started[(state[STEP] - 1) % started.size] = latest
     state[SEND_WAIT] += send_waited
     state[QUEUE_WAIT] += waited - send_waited
+    return latest
 
 
 @kernel

@@ -20,7 +20,7 @@ import simpy
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.dram import BandwidthChannel, Channel
+from accelsim.machine.dram import BandwidthChannel
 from accelsim.tables import TIMELINE, Table
 
 Process = Generator[simpy.Event, Any, Any]
@@ -65,7 +65,7 @@ class Scratchpad:
 class Dram:
     """One channel: transfers in order of issue, one occupancy at a time, latencies overlap."""
 
-    def __init__(self, env: simpy.Environment, channel: Channel) -> None:
+    def __init__(self, env: simpy.Environment, channel: BandwidthChannel) -> None:
         self.env = env
         self.channel = channel
         self._requests: list[tuple[int, int, int, int, simpy.Event]] = []

@@ -86,6 +86,9 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
     closes = np.zeros((3, tiles), np.uint8)
     for operand in range(3):
         reuse(boxes, uses[operand], extents, resident[operand], opens[operand], closes[operand])
+    if sizes[12][0]:  # activations that are in the scratchpad already are neither fetched nor freed
+        opens[1, :] = 0
+        closes[1, :] = 0
     held = np.int64(0)
     for t in range(tiles):
         row = table[t]
@@ -119,7 +122,7 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
 def operand_bytes(box, of_weights, of_activations, layer, chip, sizes):
     """(bytes, metadata bytes, burst waste) in DRAM and bytes in the scratchpad: weights, then activations."""
     weights, weight_metadata, held_weights, activations, activation_metadata, held_activations = sizes[:6]
-    segment_of, used = sizes[10:]
+    segment_of, used = sizes[10:12]
     w = a = (np.int64(0), np.int64(0), np.int64(0))
     w_held = a_held = np.int64(0)
     if of_weights:
@@ -161,6 +164,9 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
     worst = (count * chip[OUTPUT_BITS] + 7) // 8 + pixels * masks
     worst += (box[1] - box[0]) * (box[7] - box[6]) * chip[HELD_POINTER_BYTES_O]
     reserve = worst if first and last else max(worst, partial)
+    stay = sizes[12][1]
+    if stay:  # in the kept tensor's own bytes, so that a tile needs none for them
+        reserve = np.int64(0) if first and last else partial
     if opened:
         row[9] += reserve
         if not first:  # the partial sums were spilled
@@ -175,6 +181,12 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         if closed:
             row[6] = partial
             row[8] += burst_waste(partial, chip[BURST])
+    elif stay:
+        held = output_bytes(
+            box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, 0,
+            held_outputs, held_outputs, block, extents[4],
+        )  # fmt: skip
+        row[14] = held[0]
     else:
         encoded, metadata, waste = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],

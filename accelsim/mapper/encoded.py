@@ -50,6 +50,7 @@ class EncodedSizes:
     filter_block : tiles of filters are multiples of it: of a cell of weights too
     segment_of_channel : int64 [channels], segment of the activation tensor that holds a channel
     used_rows : int64 [H + 1], input rows < h that some window reads
+    kept_activations, kept_outputs : the input is in the scratchpad already, the outputs stay there
     """
 
     weights: Ints
@@ -65,6 +66,8 @@ class EncodedSizes:
     filter_block: int
     segment_of_channel: Ints
     used_rows: Ints
+    kept_activations: bool = False
+    kept_outputs: bool = False
 
 
 def _prefix(table: Ints, axes: tuple[int, ...]) -> Ints:

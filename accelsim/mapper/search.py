@@ -1,23 +1,29 @@
-"""The plan search: every tiling of a pruned grid, priced by the machine's own recurrence.
+"""The plan search: of all plans of the space that fit, the one that costs least (docs/mapper.md).
 
-Tile sizes are halvings of each loop (rounded to what the array and the encoding take whole); orders
-are the permutations of the loops that have more than one tile. Fetches and drains are exact bytes of
-the encoded tensors; compute cycles are those of sampled sets of this layer, scaled to the tile.
+::
+
+    space -> bounds of tilings -> branch and bound -> Price, or the Pareto set
+
+Bytes are exact, of the encoded tensors; compute cycles are those of a sample of this layer.
 """
 
 from dataclasses import dataclass
-from itertools import permutations, product
-from math import lcm, prod
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Prepared
+from accelsim.energy.table import EnergyTable, table_of
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _price_kernel
-from accelsim.mapper.encoded import EncodedSizes, filter_block
+from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel
+from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
+from accelsim.mapper.encoded import EncodedSizes
+from accelsim.mapper.infeasible import reason_of_no_fit
+from accelsim.mapper.space import MOST_TILES, Space, plan_space
 from accelsim.mapper.traffic import (
+    OPERANDS,
     check_fits,
     chip_vector,
     extents_vector,
@@ -27,146 +33,237 @@ from accelsim.mapper.traffic import (
     size_arrays,
 )
 from accelsim.network import Layer
-from accelsim.plan import LOOPS, Plan, check, loop_extents, tile_boxes
-from accelsim.units import ceil_div
+from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan, Unrolling, check, tile_boxes
 
 Ints = npt.NDArray[np.int64]
-MOST_TILES = 2048
-# Compute cycles are sampled: plans this close are equally fast, and the one with fewer DRAM bytes wins.
-SAME_CYCLES_FRACTION = 0.01
+_MOST_PLANS = 1024  # of a Pareto set
+_OF_ENERGY = (_cost_kernel.ENERGY, _cost_kernel.EDP)
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A plan and what it costs."""
+    """A plan and what it is predicted to cost: `dram_bytes` exactly, cycles and energy by a sample.
+
+    `energy_pj` is None where nobody asked for it: its sample takes time.
+    """
 
     cycles: int
     dram_bytes: int
+    energy_pj: float | None
     tiles: int
     plan: Plan
 
 
-def best_plan(prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Price:
-    """The fastest plan of the grid; of those as fast, the one with the fewest DRAM bytes.
+def best_plan(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    *,
+    objective: Objective = "cycles",
+    fixed: Fixed = NOTHING_FIXED,
+    table: EnergyTable | None = None,
+    with_energy: bool = False,
+) -> Price:
+    """The plan that costs least.
+
+    Parameters
+    ----------
+    fixed : what a user fixed
+    table : prices of energy (default: the chip's)
+    with_energy : whether energy is predicted also where it does not count
 
     Raises
     ------
     PlanError
-        If no tiling fits; the message says how many bytes the one that needs least lacks.
+        If no plan fits; says how many bytes the least demanding one lacks, and for what.
     """
+    found = best_fitting(
+        prepared, sizes, chip, objective=objective, fixed=fixed, table=table, with_energy=with_energy
+    )
+    if found is None:
+        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
+    return found
+
+
+def best_fitting(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    *,
+    objective: Objective = "cycles",
+    fixed: Fixed = NOTHING_FIXED,
+    table: EnergyTable | None = None,
+    with_energy: bool = False,
+) -> Price | None:
+    """As `best_plan`; None if no plan fits, without asking why."""
+    found = _found(prepared, sizes, chip, OBJECTIVES[objective], fixed, table, with_energy)
+    return found[0] if found else None
+
+
+def _no_fit(layer: Layer, chip: Accelerator, fixed: Fixed, sizes: EncodedSizes) -> str:
+    return reason_of_no_fit(plan_space(layer, chip, fixed, MOST_TILES[-1]), layer, chip, sizes)
+
+
+def pareto_plans(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    *,
+    fixed: Fixed = NOTHING_FIXED,
+    table: EnergyTable | None = None,
+) -> list[Price]:
+    """All plans that no other is as good as in DRAM bytes, cycles and energy together; fewest bytes first.
+
+    Raises PlanError as `best_plan`.
+    """
+    found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True)
+    if not found:
+        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
+    return sorted(found, key=lambda price: (price.dram_bytes, price.cycles))
+
+
+def _found(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    objective: int,
+    fixed: Fixed,
+    table: EnergyTable | None,
+    with_energy: bool,
+) -> list[Price]:
+    """The best plan or the Pareto set; nothing if no plan fits."""
     layer = prepared.layer
-    plans = candidates(layer, chip)
-    if not plans:
-        raise PlanError(f"{layer.name}: no plan of at most {MOST_TILES} tiles that {chip.name} can map")
-    prices = price_plans(plans, sizes, chip, layer, DATAFLOWS[chip.dataflow].step_cycles(prepared, chip))
-    fitting = np.flatnonzero(prices[:, _price_kernel.LIVE_BYTES] <= chip.scratchpad.capacity_bytes)
-    if not fitting.size:
-        least = int(np.argmin(prices[:, _price_kernel.LIVE_BYTES]))
-        checked(plans[least], layer, chip, sizes)  # raises
-    cycles, moved, tiles, _ = prices[fitting].T
-    as_fast = np.flatnonzero(cycles <= cycles.min() * (1 + SAME_CYCLES_FRACTION))
-    best = as_fast[np.lexsort((tiles[as_fast], cycles[as_fast], moved[as_fast]))[0]]
-    return Price(int(cycles[best]), int(moved[best]), int(tiles[best]), plans[fitting[best]])
+    choices = DATAFLOWS[chip.dataflow].unrollings(layer, chip) if fixed.spatial is None else [fixed.spatial]
+    for most_tiles in MOST_TILES:
+        space = plan_space(layer, chip, fixed, most_tiles)
+        priced = with_energy or objective in _OF_ENERGY
+        fronts = []
+        for spatial in choices:
+            prices = _prices(prepared, space, chip, priced, table, spatial)
+            front = _searched(prepared, space, sizes, chip, objective, prices, spatial)
+            fronts.append([_price(row, prices if priced else None, spatial) for row in front])
+        if found := [price for front in fronts for price in front]:
+            return found if len(fronts) == 1 else _best_of(found, objective, chip)
+    return []
 
 
-def price_plans(plans: list[Plan], sizes: EncodedSizes, chip: Accelerator, layer: Layer, rate: float) -> Ints:
-    """Prices of plans without resident operands: int64 [plans, 4], columns _price_kernel.
+def _figures(price: Price) -> tuple[float, float, float]:
+    return price.dram_bytes, price.cycles, price.energy_pj or 0.0
 
-    Plans that cannot be among the fastest, by SAME_CYCLES_FRACTION, are not priced.
 
-    Parameters
-    ----------
-    rate : float, mean cycles of a step, as `step_cycles` of the dataflow
-    """
-    dram_rate = chip.dram_bytes_per_cycle
-    rows = [
-        (p.tile_n, p.tile_k, p.tile_c, p.tile_p, p.tile_q, *(LOOPS.index(letter) for letter in p.order))
-        for p in plans
-    ]
-    machine = [
-        chip.scratchpad.capacity_bytes,
-        dram_rate.numerator,
-        dram_rate.denominator,
-        chip.dram_latency_cycles,
-    ]
-    prices: Ints = _price_kernel.price_plans(
-        np.array(rows, np.int64),
+def _best_of(found: list[Price], objective: int, chip: Accelerator) -> list[Price]:
+    """Of the prices with several unrollings the best, or those that none dominates."""
+    if objective == _cost_kernel.PARETO:
+        kept: list[Price] = []
+        for price in sorted(found, key=_figures):
+            if not any(all(a <= b for a, b in zip(_figures(k), _figures(price), strict=True)) for k in kept):
+                kept.append(price)
+        return kept
+    machine = machine_vector(chip)
+
+    def cost(price: Price) -> tuple[float, float]:
+        if objective in _OF_ENERGY:
+            energy = price.energy_pj or 0.0
+            return energy * (price.cycles if objective == _cost_kernel.EDP else 1), price.cycles
+        if objective == _cost_kernel.DRAM:
+            return price.dram_bytes, price.cycles
+        return 100 * price.cycles + _cost_kernel.occupied(price.dram_bytes, machine), price.dram_bytes
+
+    return [min(found, key=cost)]
+
+
+def _prices(
+    prepared: Prepared,
+    space: Space,
+    chip: Accelerator,
+    sampling: bool,
+    table: EnergyTable | None,
+    spatial: Unrolling | None,
+) -> npt.NDArray[np.float64]:
+    """Prices; those of the array are sampled."""
+    table = table or table_of(chip)
+    if not sampling or not len(space.tilings):
+        return prices_of(prepared.layer, chip, table, None)
+    tiles = space.choices[np.arange(5), space.tilings]
+    return prices_of(prepared.layer, chip, table, sampled(prepared, chip, tiles, spatial))
+
+
+def _searched(
+    prepared: Prepared,
+    space: Space,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    objective: int,
+    prices: npt.NDArray[np.float64],
+    spatial: Unrolling | None,
+) -> Ints:
+    """Rows of _front_kernel: the best plan or the Pareto set, none if nothing fits."""
+    if not len(space.tilings):
+        return np.empty((0, _front_kernel.FOUND), np.int64)
+    layer, dataflow = prepared.layer, DATAFLOWS[chip.dataflow]
+    machine = machine_vector(chip)
+    problem = (
         operand_uses(layer),
         extents_vector(layer),
         layer_vector(layer, chip),
         chip_vector(layer, chip),
-        np.array(machine, np.int64),
-        DATAFLOWS[chip.dataflow].estimate_vector(chip),
-        rate,
-        1 + SAME_CYCLES_FRACTION,
+        dataflow.estimate_vector(chip, spatial),
+        dataflow.step_cycles(prepared, chip, spatial),
         size_arrays(sizes),
     )
-    return prices
+    rows = _bounds_kernel.bounded_tilings(space.tilings, space.choices, space.widths, *problem[1:])
+    costs = _bounds_kernel.tiling_costs(rows, objective, prices, machine)
+    by_bound = np.lexsort((costs[:, 1], costs[:, 0]))
+    most = _MOST_PLANS if objective == _cost_kernel.PARETO else 1
+    front = np.zeros((most, _front_kernel.FOUND), np.int64)
+    members, _ = _search_kernel.search(
+        space.arrays(), rows, costs, by_bound, objective, prices, machine, problem, front
+    )
+    return front[:members]
 
 
-def candidates(layer: Layer, chip: Accelerator) -> list[Plan]:
-    """All plans of the grid with at most MOST_TILES tiles, larger tiles first."""
-    extents = loop_extents(layer)
-    array = chip.pe_array
-    sizes = {
-        "N": _halvings(extents["N"], 1),
-        "K": _filter_tiles(layer, chip),
-        "C": _halvings(extents["C"], array.chunk_elements),
-        "P": _halvings(extents["P"], 1),
-        "Q": _halvings(extents["Q"], 1)[:3],
-    }
-    plans = []
-    for n, k, c, p, q in product(*(sizes[letter] for letter in LOOPS)):
-        chosen = dict(zip(LOOPS, (n, k, c, p, q), strict=True))
-        tiles = {letter: ceil_div(extents[letter], chosen[letter]) for letter in LOOPS}
-        if (q < extents["Q"] and p > 1) or (1 < n < extents["N"] and p < extents["P"]):
-            continue  # rows are cut before columns, inputs before rows: fewer halos
-        if c < extents["C"] and k > layer.group_filters:
-            continue
-        if prod(tiles.values()) > MOST_TILES:
-            continue
-        found = [
-            Plan(tile_n=n, tile_k=k, tile_c=c, tile_p=p, tile_q=q, order=order) for order in _orders(tiles)
-        ]
-        if DATAFLOWS[chip.dataflow].plan_refusal(found[0], layer, chip) is None:
-            plans += found
-    return plans
+def _price(row: Ints, prices: npt.NDArray[np.float64] | None, spatial: Unrolling | None) -> Price:
+    numbers = row.tolist()
+    figures = row[_front_kernel.FIGURES : _front_kernel.TILES]
+    kept = numbers[_front_kernel.RESIDENT : _front_kernel.FIGURES]
+    resident = frozenset(cast(Operand, name) for name, held in zip(OPERANDS, kept, strict=True) if held)
+    plan = Plan(
+        **dict(zip(("tile_n", "tile_k", "tile_c", "tile_p", "tile_q"), numbers[:5], strict=True)),
+        order="".join(LOOPS[loop] for loop in numbers[_front_kernel.ORDER : _front_kernel.RESIDENT]),
+        resident=resident,
+        spatial=spatial,
+    )
+    return Price(
+        cycles=int(figures[_cost_kernel.F_CYCLES]),
+        dram_bytes=int(figures[_cost_kernel.F_READ] + figures[_cost_kernel.F_WRITTEN]),
+        energy_pj=None if prices is None else float(_cost_kernel.energy_of(figures, prices)),
+        tiles=numbers[_front_kernel.TILES],
+        plan=plan,
+    )
 
 
-def _orders(tiles: dict[str, int]) -> list[str]:
-    """Orders of the loops with more than one tile; N, P, Q keep their order among themselves."""
-    plane = "".join(letter for letter in "NPQ" if tiles[letter] > 1)
-    parts = [part for part in (plane, *(letter for letter in "KC" if tiles[letter] > 1)) if part]
-    rest = "".join(letter for letter in LOOPS if tiles[letter] == 1)
-    return [rest + "".join(order) for order in permutations(parts)]
-
-
-def _halvings(extent: int, quantum: int) -> list[int]:
-    """The extent and its halvings, rounded up to the quantum: from large to small."""
-    found = [extent]
-    while found[-1] > quantum:
-        size = ceil_div(ceil_div(extent, 1 << len(found)), quantum) * quantum
-        if size < found[-1]:
-            found.append(size)
-        else:
-            break
-    return found
-
-
-def _filter_tiles(layer: Layer, chip: Accelerator) -> list[int]:
-    """Tiles of filters: whole, or halvings in what the array takes at once; whole groups, or parts of one."""
-    block, at_once = filter_block(layer, chip), DATAFLOWS[chip.dataflow].filters_at_once(chip)
-    if layer.groups == 1:
-        return _halvings(layer.filters, ceil_div(at_once, block) * block)
-    groups = lcm(layer.group_filters, block)
-    parts = _halvings(layer.group_filters, ceil_div(at_once, block) * block)[1:]
-    divisors = [size for size in parts if layer.group_filters % size == 0]
-    return _halvings(layer.filters, ceil_div(at_once, groups) * groups) + divisors
+def chosen_plan(
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    given: Plan | Fixed | None,
+    objective: Objective,
+    table: EnergyTable,
+) -> Plan:
+    """A plan as given, or the best with what is fixed."""
+    if isinstance(given, Plan):
+        return given
+    fixed = NOTHING_FIXED if given is None else given
+    return best_plan(prepared, sizes, chip, objective=objective, fixed=fixed, table=table).plan
 
 
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:
     """Boxes and traffic of a plan that a user fixed; raises PlanError if it cannot cut or does not fit."""
     check(plan, layer, chip.pe_array.chunk_elements)
+    if plan.spatial is not None and chip.dataflow != "inner_join":
+        raise PlanError(
+            f"{layer.name}: {chip.name}: {chip.dataflow} has one mapping of its own: no {plan.spatial}"
+        )
     if reason := DATAFLOWS[chip.dataflow].plan_refusal(plan, layer, chip):
         raise PlanError(f"{layer.name}: {chip.name}: {reason}")
     boxes = tile_boxes(plan, layer)

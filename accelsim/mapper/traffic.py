@@ -76,9 +76,7 @@ def extents_vector(layer: Layer) -> Ints:
     return np.array([extents[letter] for letter in LOOPS], np.int64)
 
 
-def size_arrays(
-    sizes: EncodedSizes,
-) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int, Ints, Ints]:
+def size_arrays(sizes: EncodedSizes) -> tuple[npt.NDArray[np.integer] | int, ...]:
     """The encoded sizes in the order the traffic kernel takes them apart."""
     return (
         sizes.weights,
@@ -93,6 +91,7 @@ def size_arrays(
         sizes.output_block,
         sizes.segment_of_channel,
         sizes.used_rows,
+        np.array([sizes.kept_activations, sizes.kept_outputs], np.uint8),
     )
 
 

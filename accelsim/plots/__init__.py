@@ -8,41 +8,62 @@ matplotlib and pandas are imported when the first picture is drawn.
 picture     data                  shows
 ==========  ====================  ==========================================================
 `cycles`    `cycles_table`        cycles of each layer, by cause
-`energy`    `energy_table`        energy of each layer, by component, with low and high bound
-`roofline`  `roofline_table`      TOPS against operations per DRAM byte, with both ceilings
+`energy`    `energy_table`        energy of each layer, by component, with its 90 % interval
+`roofline`  `roofline_table`      TOPS against operations per DRAM byte, with each layer's ceilings
+`roofline_change`  `roofline_change_table`  the same of two runs, with an arrow per layer
+`cache`     (of `cache_study`)    DRAM bytes and energy of caches beside the scratchpad
+`compression`  (of its study)     speed-up, bytes and energy of compressed networks, by chip
+`flow`      `flow_table`          bytes and energy from DRAM to MAC and back
 `timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
 `compare`   `compare_table`       cycles of several runs by cause, with speed-up
 `sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
 `curves`    (the given table)     one quantity against another, a curve per value of a column
+`sram_fit`  (the given table)     CACTI's points and the fit that prices scratchpads
+`pareto`    (the given table)     plans of layers that none dominates: DRAM bytes, cycles, energy
 `formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
 ==========  ====================  ==========================================================
 """
 
+from accelsim.plots.cache import cache
+from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
+from accelsim.plots.compression import compression
 from accelsim.plots.curves import curves
+from accelsim.plots.flow import flow, flow_table
 from accelsim.plots.formats import formats, smallest_table
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
-from accelsim.plots.roofline import roofline, roofline_table
+from accelsim.plots.pareto import pareto
+from accelsim.plots.roofline import roofline
+from accelsim.plots.roofline_change import roofline_change, roofline_change_table
 from accelsim.plots.run import Run, RunTables, tables_of
 from accelsim.plots.save import save
+from accelsim.plots.sram import sram_fit
 from accelsim.plots.sweep import sweep, sweep_table
 from accelsim.plots.timeline import timeline, timeline_table
 
 __all__ = [
     "Run",
     "RunTables",
+    "cache",
     "compare",
     "compare_table",
+    "compression",
     "curves",
     "cycles",
     "cycles_table",
     "energy",
     "energy_table",
+    "flow",
+    "flow_table",
     "formats",
+    "pareto",
     "roofline",
+    "roofline_change",
+    "roofline_change_table",
     "roofline_table",
     "save",
     "smallest_table",
+    "sram_fit",
     "sweep",
     "sweep_table",
     "tables_of",

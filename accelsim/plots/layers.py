@@ -2,8 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from accelsim.draws import INTERVAL, drawn
 from accelsim.errors import InputError
-from accelsim.plots.run import Run, cycles_by_cause, mean_over_inputs, tables_of
+from accelsim.plots.run import Run, bill_lines, cycles_by_cause, mean_over_inputs, tables_of
 from accelsim.plots.style import (
     CAUSE_LOOKS,
     bars_height_inches,
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ENERGY_BOUNDS = ("energy_pj", "energy_low_pj", "energy_high_pj")
+ENERGY_BOUNDS = ("energy_pj", "energy_p05_pj", "energy_p95_pj")
 
 
 def cycles_table(run: Run) -> "pd.DataFrame":
@@ -50,7 +53,7 @@ def cycles(run: Run) -> "Figure":
 
 
 def energy_table(run: Run) -> "pd.DataFrame":
-    """One row per layer: `energy_pj`, its low and high bound, and `<component>_pj`; mean over inputs.
+    """One row per layer: `energy_pj`, the ends of its 90 % interval, and `<component>_pj`; mean over inputs.
 
     Raises
     ------
@@ -63,13 +66,16 @@ def energy_table(run: Run) -> "pd.DataFrame":
     bill = tables.energy
     components = list(dict.fromkeys(bill["component"]))
     by = bill.groupby(["layer", "component"], sort=False)["pj"].sum().unstack(fill_value=0)
-    bounds = mean_over_inputs(tables.layers, list(ENERGY_BOUNDS), tables.inputs)
+    bounds = mean_over_inputs(tables.layers, ["energy_pj"], tables.inputs)
+    drawn_pj = drawn(bill_lines(tables), len(bounds))
+    for column, percent in zip(ENERGY_BOUNDS[1:], INTERVAL, strict=True):
+        bounds[column] = np.percentile(drawn_pj, percent, axis=0)
     shares = by.reindex(index=bounds.index, columns=components, fill_value=0.0) / tables.inputs
     return bounds.join(shares.add_suffix("_pj")).reset_index()
 
 
 def energy(run: Run) -> "Figure":
-    """Energy of each layer, stacked by component, with its low to high interval as a thin line."""
+    """Energy of each layer, stacked by component, with the middle 90 % of its draws as a thin line."""
     tables = tables_of(run)
     table = energy_table(tables)
     divisor, unit = energy_scale(table["energy_pj"].max())
@@ -88,7 +94,7 @@ def energy(run: Run) -> "Figure":
         elinewidth=0.7,
         capsize=1.5,
         capthick=0.7,
-        label="low to high price",
+        label="90 % of draws of prices",
     )
     frame(axes, x=f"energy ({unit})", y="layer", title=f"{tables.title}: energy by component")
     legend(figure, [*handles, interval], "component")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from accelsim.bill import EnergyRow
+from accelsim.draws import Line
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
 from accelsim.results import NetworkResult
@@ -83,6 +85,16 @@ def _tiles(result: NetworkResult) -> "pd.DataFrame":
 def mean_over_inputs(frame: "pd.DataFrame", columns: list[str], inputs: int) -> "pd.DataFrame":
     """Sum over inputs divided by their number, by layer in order of execution; index `layer`."""
     return frame.groupby("layer", sort=False)[columns].sum() / inputs
+
+
+def bill_lines(run: RunTables) -> list[Line]:
+    """Every line of the bill under the number of its layer (in order of execution), mean over inputs."""
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(run.layers["layer"]))}
+    names = list(EnergyRow.__slots__)
+    return [
+        EnergyRow(*values).line(numbers[layer], run.inputs)
+        for layer, *values in run.energy[["layer", *names]].itertuples(index=False)
+    ]
 
 
 def cycles_by_cause(run: RunTables) -> "pd.DataFrame":

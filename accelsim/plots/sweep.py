@@ -46,7 +46,7 @@ def sweep_table(table: "pd.DataFrame", axis: str, by: str | None = None) -> "pd.
     if table.empty:
         raise InputError(f"sweep over {axis}: the table has no rows")
     lines = [rows for _, rows in table.groupby(by, sort=False)] if by else [table]
-    optional = [c for c in ("energy_uj_low", "energy_uj_high", "network", "chip") if c in table]
+    optional = [c for c in ("energy_uj_p05", "energy_uj_p95", "network", "chip") if c in table]
     done = []
     for rows in lines:
         twice = rows[axis][rows[axis].duplicated()].tolist()
@@ -86,8 +86,8 @@ def sweep(table: "pd.DataFrame", axis: str, by: str | None = None) -> "Figure":
         x = [places[value] for value in line[axis]]
         handles += left.plot(x, line["cycles_mean"] / cycles_divisor, label=str(name), **style)
         right.plot(x, line["energy_uj_mean"] * 1e6 / pj_divisor, label=str(name), **style)
-        if "energy_uj_low" in line and "energy_uj_high" in line:
-            band = [line[f"energy_uj_{end}"] * 1e6 / pj_divisor for end in ("low", "high")]
+        if "energy_uj_p05" in line and "energy_uj_p95" in line:
+            band = [line[f"energy_uj_{end}"] * 1e6 / pj_divisor for end in ("p05", "p95")]
             prices = {"color": colour, "label": "low to high price"}
             if numeric:
                 shade = right.fill_between(x, *band, alpha=0.12, linewidth=0, **prices)

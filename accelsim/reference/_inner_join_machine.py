@@ -15,7 +15,8 @@ from itertools import zip_longest
 
 from accelsim.hardware.arrays import InnerJoinArray, of_kind
 from accelsim.hardware.model import Accelerator
-from accelsim.reference._inner_join_stream import Step
+from accelsim.reference._inner_join_drain import Drain
+from accelsim.reference._inner_join_stream import Place, Step
 
 LaneLabels = tuple[str, ...]
 
@@ -63,12 +64,12 @@ class Pe:
 
     Attributes
     ----------
+    place : None if the unrolling leaves the PE out
     sets : indices of those sets in the tile, ascending
     ended_sets : int, how many of them its slowest lane has ended
     """
 
-    row: int
-    column: int
+    place: Place | None
     sets: list[int]
     groups: list[LaneGroup] = field(default_factory=list)
     ended_sets: int = 0
@@ -81,6 +82,7 @@ class Domain:
     ----------
     steps : the domain's stream
     pes : the PEs of the domain, mapped or not
+    parts : int, parts of each output's reduction
     tile_sets : int, sets of the tile
     counts : counters of the tile, added to
     lane_cycles : lane-cycles by cause, added to
@@ -90,6 +92,7 @@ class Domain:
         self,
         steps: list[Step],
         pes: list[Pe],
+        parts: int,
         tile_sets: int,
         chip: Accelerator,
         counts: dict[str, int],
@@ -107,30 +110,25 @@ class Domain:
             for activation in (0, 1)
         }
         self._groups = [group for pe in pes for group in self._lane_groups(pe)]
-        self._receivers = {(pe.row, pe.column): pe.groups for pe in pes}
+        self._receivers = {pe.place: pe.groups for pe in pes if pe.place is not None}
         # The sender: its next step, the bytes staged for it, when each step could first have been sent.
         self._next = 0
         self._staged_bytes = 0
         self._sendable_cycle: list[int] = []
         # A slot of the queues is free once everyone who got its step has started it.
         self._unstarted = [0] * self._array.queue_depth
-        # By set of the stream: lane groups that have not ended it, outputs not yet drained.
+        # By set of the stream: lane groups that have not ended it.
         opening = [step for step in steps if step.opens_set]
-        self._outputs_left = [len(step.weights) * len(step.columns) for step in opening]
-        self._unended = [outputs * self._groups_per_pe for outputs in self._outputs_left]
+        self._unended = [step.outputs * parts * self._groups_per_pe for step in opening]
         self._unended_total = sum(self._unended)
-        self._drained_sets = 0
+        outputs_per_cycle = chip.postprocessor.drain_elements_per_cycle
+        self.drain = Drain([step.outputs for step in opening], parts, outputs_per_cycle)
         self._steps_per_set = len(steps) // len(opening) if opening else 1
 
     @property
     def computing(self) -> bool:
         """Whether a step is still to be ended."""
         return self._unended_total > 0
-
-    @property
-    def drained(self) -> bool:
-        """Whether the outputs of all sets have left the accumulators."""
-        return self._drained_sets == len(self._outputs_left)
 
     @property
     def _groups_per_pe(self) -> int:
@@ -149,17 +147,11 @@ class Domain:
         for group in self._groups:
             if group.busy and not group.cycles:
                 self._finish(group)
-        if self._draining and self._outputs_left[self._drained_sets] <= 0:
-            self._drained_sets += 1
+        self.drain.finish()
         for group in self._groups:
             if group.queue and not group.busy:
                 self._start_if_able(group, cycle)
         self._send_if_able(cycle)
-
-    @property
-    def _draining(self) -> bool:
-        """Whether the oldest set that is not drained has been ended by all."""
-        return not self.drained and self._unended[self._drained_sets] == 0
 
     def _finish(self, group: LaneGroup) -> None:
         group.busy = False
@@ -185,7 +177,8 @@ class Domain:
 
     def _match(self, group: LaneGroup, step: Step) -> list[LaneLabels]:
         """Labels of the group's lanes in each cycle of the step, after counting its pairs."""
-        weight, activation = step.weights[group.pe.row], step.activation(group.pe.row, group.pe.column)
+        assert group.pe.place is not None
+        weight, activation = step.chunks(group.pe.place)
         outcomes = [
             self._outcomes[pair]
             for pair in zip(weight.nonzero[group.offsets], activation.nonzero[group.offsets], strict=True)
@@ -223,7 +216,7 @@ class Domain:
         step, depth = self._steps[self._next], self._array.queue_depth
         self._staged_bytes += self._array.array_feed_bytes_per_cycle
         # Accumulators are double: a set opens when the set before the last one is drained.
-        accumulators_free = not step.opens_set or self._drained_sets >= step.set_ordinal - 1
+        accumulators_free = not step.opens_set or self.drain.drained_sets >= step.set_ordinal - 1
         if self._unstarted[self._next % depth] or not accumulators_free:
             return
         if len(self._sendable_cycle) == self._next:
@@ -231,11 +224,10 @@ class Domain:
         # The first step was staged while the tile before was computed.
         if self._next and self._staged_bytes < step.scratchpad_bytes:
             return
-        for row in step.weights:
-            for column in step.columns:
-                for group in self._receivers[row, column]:
-                    group.queue.append((self._next, cycle))
-                    self._unstarted[self._next % depth] += 1
+        for place in step.places:
+            for group in self._receivers[place]:
+                group.queue.append((self._next, cycle))
+                self._unstarted[self._next % depth] += 1
         self._count_sent(step)
         self._next += 1
         self._staged_bytes = 0
@@ -244,33 +236,31 @@ class Domain:
         counts, word_bytes = self._counts, self._chip.scratchpad.word_bytes
         counts["steps"] += 1
         if step.opens_set:
-            counts["outputs"] += len(step.weights) * len(step.columns)
+            counts["outputs"] += step.outputs
         sent = [("weight", chunk, len(step.columns)) for chunk in step.weights.values()]
         sent += [
-            ("activation", chunk, step.receivers(group)) for (group, _), chunk in step.activations.items()
+            ("activation", chunk, step.receivers(group)) for (group, *_), chunk in step.activations.items()
         ]
         for operand, chunk, receivers in sent:
             counts[f"{operand}_scratchpad_read_bytes"] += chunk.scratchpad_bytes
             counts[f"{operand}_scratchpad_reads"] += -(-chunk.scratchpad_bytes // word_bytes)
             counts[f"{operand}_queue_write_bytes"] += chunk.queue_bytes * receivers
 
-    def work(self, cycle: int, tile_computing: bool) -> None:
-        """Spend `cycle`: every lane works or waits, the drain takes outputs.
+    def work(self, cycle: int, tail_cause: str | None) -> None:
+        """Spend `cycle`: every lane works or waits, the drain takes outputs, the tree adds their parts.
 
         Parameters
         ----------
-        tile_computing : whether any PE of the tile, of this domain or another, has a step left to end
+        tail_cause : why all lanes wait; None as long as any PE of the tile has a step left to end
         """
-        if self._draining:
-            self._outputs_left[self._drained_sets] -= self._chip.postprocessor.drain_elements_per_cycle
+        set_ended = not self.drain.drained and self._unended[self.drain.drained_sets] == 0
+        self._counts["accumulator_updates"] += self.drain.step(set_ended=set_ended)
         for group in self._groups:
             if group.busy:
                 for label in group.cycles.popleft():
                     self._lane_cycles[label] += 1
-            elif tile_computing:
-                self._lane_cycles[self._idle_cause(group, cycle)] += group.width
             else:
-                self._lane_cycles["drain_wait"] += group.width
+                self._lane_cycles[tail_cause or self._idle_cause(group, cycle)] += group.width
 
     def _idle_cause(self, group: LaneGroup, cycle: int) -> str:
         """Why an idle group does not work in `cycle`, while some PE of the tile still has work."""

@@ -3,22 +3,29 @@
 ::
 
     for each output set                       # filter block outer, position block inner
-      for r, s, channel chunk                 # one step
-        weight chunk of each used row of the domain
-        activation chunk of each group of these rows, of each used column
+      for `parts` chunks of r, s, channels    # one step
+        for each part, of its chunk
+          weights of each used row of the domain
+          activations of each group of these rows, of each used column
+
+A row is the PEs of one filter, a column those of one position, whatever their places in the array.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
 from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.hardware.model import Accelerator, WeightEncoding
-from accelsim.plan import Tile
+from accelsim.network import Layer
+from accelsim.plan import Tile, Unrolling
 from accelsim.trace.layer import LayerTrace
 from accelsim.units import ceil_div
 
 Position = tuple[int, int, int]
+Place = tuple[int, int, int]  # row, column, part
+DealtChunk = tuple[int, int, range]  # r, s, channels of the group
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class OutputSet:
     positions: list[Position]
 
     def maps(self, row: int, column: int) -> bool:
-        """Whether the PE has an output in this set."""
+        """Whether the PEs of the row and the column have an output in this set, each a part of it."""
         return row < len(self.filters) and column < len(self.positions)
 
 
@@ -51,9 +58,13 @@ class Chunk:
     queue_bytes: int
 
 
+# What a part gets when a set's last step has fewer chunks than parts.
+ABSENT = Chunk(b"", padding=False, scratchpad_bytes=0, queue_bytes=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One broadcast: chunks by used row, and by group and used column of the domain.
+    """One broadcast: the chunks of each part by used row, and by group and used column of the domain.
 
     Attributes
     ----------
@@ -61,8 +72,9 @@ class Step:
     opens_set, closes_set : whether it is the set's first, last step
     row_groups : group of the filter on each used row
     columns : the used columns
-    weights : by row
-    activations : by group and column
+    parts : parts of each output's reduction
+    weights : by row and part
+    activations : by group, column and part
     """
 
     set_ordinal: int
@@ -70,15 +82,27 @@ class Step:
     closes_set: bool
     row_groups: dict[int, int]
     columns: list[int]
-    weights: dict[int, Chunk]
-    activations: dict[tuple[int, int], Chunk]
+    parts: range
+    weights: dict[tuple[int, int], Chunk]
+    activations: dict[tuple[int, int, int], Chunk]
 
-    def activation(self, row: int, column: int) -> Chunk:
-        """The activation chunk that the PE receives."""
-        return self.activations[self.row_groups[row], column]
+    @property
+    def outputs(self) -> int:
+        """Outputs of the set in the domain."""
+        return len(self.row_groups) * len(self.columns)
+
+    @property
+    def places(self) -> Iterator[Place]:
+        """The mapped PEs of the domain: all parts of each output."""
+        return product(self.row_groups, self.columns, self.parts)
+
+    def chunks(self, place: Place) -> tuple[Chunk, Chunk]:
+        """The weights and the activations that a PE receives."""
+        row, column, part = place
+        return self.weights[row, part], self.activations[self.row_groups[row], column, part]
 
     def receivers(self, group: int) -> int:
-        """How many rows an activation chunk of a group goes to."""
+        """How many PEs an activation chunk of a group goes to: those of its part on the group's rows."""
         return list(self.row_groups.values()).count(group)
 
     @property
@@ -88,9 +112,9 @@ class Step:
         return sum(chunk.scratchpad_bytes for chunk in chunks)
 
 
-def output_sets(trace: LayerTrace, tile: Tile, chip: Accelerator) -> list[OutputSet]:
+def output_sets(trace: LayerTrace, tile: Tile, spatial: Unrolling) -> list[OutputSet]:
     """The tile's sets in order: filter blocks outermost, position blocks inside."""
-    rows, columns = chip.pe_array.rows, chip.pe_array.columns
+    rows, columns = spatial.filters, spatial.positions
     group_filters = trace.layer.group_filters
     blocks = []
     first = tile.k0
@@ -121,8 +145,11 @@ class OperandReader:
         self._chip = chip
         self._cut: dict[tuple[int | range, ...], Chunk] = {}
 
-    def weights(self, k: int, r: int, s: int, channels: range) -> Chunk:
-        """The chunk of filter k at tap (r, s); `channels` counts inside the group."""
+    def weights(self, k: int, dealt: DealtChunk | None) -> Chunk:
+        """The chunk of filter k."""
+        if dealt is None:
+            return ABSENT
+        r, s, channels = dealt
         key = (k, r, s, channels)
         if key not in self._cut:
             values = self._trace.weights[k, r, s, channels.start : channels.stop]
@@ -132,8 +159,11 @@ class OperandReader:
             self._cut[key] = _chunk(mask, encoding, array.weight_policy, array.weight_bits)
         return self._cut[key]
 
-    def activations(self, position: Position, group: int, r: int, s: int, channels: range) -> Chunk:
-        """The chunk that tap (r, s) of an output position reads; `channels` counts inside the group."""
+    def activations(self, position: Position, group: int, dealt: DealtChunk | None) -> Chunk:
+        """The chunk that an output position reads."""
+        if dealt is None:
+            return ABSENT
+        r, s, channels = dealt
         layer, (n, p, q) = self.layer, position
         h = p * layer.stride[0] - layer.padding[0] + r * layer.dilation[0]
         w = q * layer.stride[1] - layer.padding[1] + s * layer.dilation[1]
@@ -165,29 +195,48 @@ def _chunk(nonzero: bytes, encoding: WeightEncoding, policy: ZeroPolicy, bits: i
 
 
 def domain_steps(
-    sets: list[OutputSet], rows: range, columns: range, tile: Tile, chip: Accelerator, reader: OperandReader
+    sets: list[OutputSet],
+    rows: range,
+    columns: range,
+    parts: range,
+    tile: Tile,
+    chip: Accelerator,
+    reader: OperandReader,
 ) -> Iterator[Step]:
-    """The steps sent to the PEs of `rows` x `columns`, in order; sets that map none of them are left out."""
+    """The steps sent to the PEs of a domain, in order; sets that map none of them are left out."""
     layer = reader.layer
-    elements = chip.pe_array.chunk_elements
-    chunks = [range(c, min(c + elements, tile.c1)) for c in range(tile.c0, tile.c1, elements)]
-    taps = list(product(range(layer.kernel[0]), range(layer.kernel[1]), chunks))
+    hands = deal(tile, layer, chip.pe_array.chunk_elements, len(parts))
     mapped = [output_set for output_set in sets if output_set.maps(rows.start, columns.start)]
     for ordinal, output_set in enumerate(mapped):
-        used_rows = [row for row in rows if row < len(output_set.filters)]
-        row_groups = {row: output_set.filters[row] // layer.group_filters for row in used_rows}
-        used_columns = [column for column in columns if column < len(output_set.positions)]
-        for index, (r, s, channels) in enumerate(taps):
+        filters = {row: output_set.filters[row] for row in rows if row < len(output_set.filters)}
+        row_groups = {row: k // layer.group_filters for row, k in filters.items()}
+        positions = {j: output_set.positions[j] for j in columns if j < len(output_set.positions)}
+        for index, hand in enumerate(hands):
             yield Step(
                 set_ordinal=ordinal,
                 opens_set=index == 0,
-                closes_set=index == len(taps) - 1,
+                closes_set=index == len(hands) - 1,
                 row_groups=row_groups,
-                columns=used_columns,
-                weights={row: reader.weights(output_set.filters[row], r, s, channels) for row in used_rows},
+                columns=list(positions),
+                parts=parts,
+                weights={
+                    (row, part): reader.weights(k, hand[part]) for row, k in filters.items() for part in parts
+                },
                 activations={
-                    (group, column): reader.activations(output_set.positions[column], group, r, s, channels)
+                    (group, column, part): reader.activations(position, group, hand[part])
                     for group in sorted(set(row_groups.values()))
-                    for column in used_columns
+                    for column, position in positions.items()
+                    for part in parts
                 },
             )
+
+
+def deal(tile: Tile, layer: Layer, chunk_elements: int, parts: int) -> list[list[DealtChunk | None]]:
+    """The chunks of a set dealt out in turn: one for each part in each step, None for an absent one."""
+    cuts = range(tile.c0, tile.c1, chunk_elements)
+    channels = [range(c, min(c + chunk_elements, tile.c1)) for c in cuts]
+    left = deque(product(range(layer.kernel[0]), range(layer.kernel[1]), channels))
+    hands = []
+    while left:
+        hands.append([left.popleft() if left else None for _ in range(parts)])
+    return hands

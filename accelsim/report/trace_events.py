@@ -53,16 +53,24 @@ def trace_events(result: NetworkResult) -> dict[str, Any]:
 def _spans(result: NetworkResult) -> dict[str, list[tuple[int, int, str]]]:
     """Start and end cycle since the run began, and name, of what each unit does; in order of start."""
     spans: dict[str, list[tuple[int, int, str]]] = {unit: [] for unit in UNITS}
-    begin = 0
+    start = end = 0
     for layer in result.layer_results:
-        name = layer.name if result.inputs == 1 else f"{layer.name}, input {layer.input}"
-        spans["layers"].append((begin, begin + layer.cycles, name))
+        names = layer.fused or (layer.name,)
+        if layer.name == names[0]:
+            start = end
+        end += layer.cycles
+        suffix = "" if result.inputs == 1 else f", input {layer.input}"
+        if layer.name == names[-1]:
+            spans["layers"].append((start, end, "+".join(names) + suffix))
         if layer.layer is None:
-            spans["postprocessor"].append((begin, begin + layer.cycles, name))
-        for unit, key in SPANS.items():
-            spans[unit] += _tile_spans(layer, key, begin, name)
-        begin += layer.cycles
-    return {unit: [span for span in rows if span[1] > span[0]] for unit, rows in spans.items()}
+            spans["postprocessor"].append((start, end, layer.name + suffix))
+        for unit, key in SPANS.items():  # of fused layers: instants from the chain's start
+            spans[unit] += _tile_spans(layer, key, start, layer.name + suffix)
+    # Tiles of fused layers take turns.
+    return {
+        unit: sorted((span for span in rows if span[1] > span[0]), key=lambda span: span[0])
+        for unit, rows in spans.items()
+    }
 
 
 def _tile_spans(layer: LayerResult, key: str, begin: int, name: str) -> list[tuple[int, int, str]]:

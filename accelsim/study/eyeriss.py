@@ -20,7 +20,7 @@ from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.arrays import RowStationaryArray, of_kind
 from accelsim.network import Layer
 from accelsim.plan import Plan, tile_boxes
-from accelsim.plan_file import read_plans
+from accelsim.plan_file import whole_plans
 from accelsim.results import LayerResult
 from accelsim.simulation import simulate
 from accelsim.study.entry import Band, Entry, Tables
@@ -87,7 +87,7 @@ def layer_traces(seed: int, batch: int = _BATCH) -> list[LayerTrace]:
 
 def plans() -> dict[str, Plan]:
     """The plans of Table III."""
-    return read_plans(workloads_folder() / "plans" / "eyeriss-168-alexnet.csv")
+    return whole_plans(workloads_folder() / "plans" / "eyeriss-168-alexnet.csv")
 
 
 def cycles_of_windows(layer: Layer, plan: Plan, chip: Accelerator) -> int:

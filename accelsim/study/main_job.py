@@ -14,6 +14,7 @@ from accelsim.hardware import load_hardware
 from accelsim.plots.save import csv_bytes
 from accelsim.report import kind_rows, summary_rows
 from accelsim.results import NetworkResult, ratio
+from accelsim.schedule.held import BetweenLayers
 from accelsim.study.runs import run_on_chips
 from accelsim.trace import write
 
@@ -95,9 +96,22 @@ class MainJob:
         )
 
 
+def _licences(recipe: zoo.Recipe, paths: dict[str, Path]) -> dict[str, str]:
+    return {
+        "network": f"{recipe.name}, {recipe.description}",
+        "source": recipe.source,
+        "code licence": f"{recipe.code_licence}: {paths['licence']}",
+        "weights licence": f"{recipe.weights_licence}: {paths['weights_licence']}",
+        "photograph": "; ".join(p.credit for p in recipe.photographs),
+        "calibration": "; ".join(p.credit for p in recipe.calibration),
+        "preprocessing": recipe.preprocessing.source,
+    }
+
+
 def main_job(
     folder: Path,
     *,
+    between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -107,6 +121,7 @@ def main_job(
     Parameters
     ----------
     folder : of the results; `<network>.safetensors`, `agreement.csv`, and a folder per chip
+    between_layers : as of `simulate`
     threads : layers counted at once (default: the machine's cores)
     seed : of sampled checks
     progress : called with what is done
@@ -133,20 +148,20 @@ def main_job(
     tell("looking at the photograph with the simulated hardware")
     answers = zoo.answers_of(trace, network_outputs(trace))
     chips = [load_hardware(name) for name in CHIPS]
-    results = run_on_chips(trace, chips, folder / NETWORK, threads=threads, seed=seed, progress=progress)
+    results = run_on_chips(
+        trace,
+        chips,
+        folder / NETWORK,
+        between_layers=between_layers,
+        threads=threads,
+        seed=seed,
+        progress=progress,
+    )
     write_whole(folder / NETWORK / "kinds.csv", csv_bytes(pd.DataFrame(kind_rows(results))))
     return MainJob(
         folder=folder,
         trace_path=trace_path,
-        licences={
-            "network": f"{recipe.name}, {recipe.description}",
-            "source": recipe.source,
-            "code licence": f"{recipe.code_licence}: {paths['licence']}",
-            "weights licence": f"{recipe.weights_licence}: {paths['weights_licence']}",
-            "photograph": "; ".join(p.credit for p in recipe.photographs),
-            "calibration": "; ".join(p.credit for p in recipe.calibration),
-            "preprocessing": recipe.preprocessing.source,
-        },
+        licences=_licences(recipe, paths),
         answer=recipe.answer.what,
         float_answers=zoo.float_answers(NETWORK),
         answers=answers,

@@ -3,7 +3,18 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import deep_compression, edge_engine, eie, eyeriss, scnn, tpuv1, two_of_four
+from accelsim.study import (
+    chen,
+    deep_compression,
+    dram_bench,
+    edge_engine,
+    eie,
+    energy_checks,
+    eyeriss,
+    scnn,
+    tpuv1,
+    two_of_four,
+)
 from accelsim.study.entry import Entry, Tables
 
 
@@ -13,13 +24,16 @@ def _deep_compression(seed: int) -> Tables:
 
 
 ENTRIES = {
+    "chen-hpca2020": chen.ENTRY,
     "deep-compression": Entry(
         title="compression rates of four networks, by layer, with and without Huffman codes",
         source="Han, Mao and Dally, Deep Compression, ICLR 2016 (arXiv:1510.00149), Tables 1 to 5",
         tables=_deep_compression,
     ),
+    "dram": dram_bench.ENTRY,
     "edge-engine": edge_engine.ENTRY,
     "eie": eie.ENTRY,
+    "energy": energy_checks.ENTRY,
     "eyeriss": eyeriss.ENTRY,
     "scnn": scnn.ENTRY,
     "two-of-four": two_of_four.ENTRY,

@@ -6,9 +6,10 @@ from pathlib import Path
 from accelsim import plots
 from accelsim.dataflows import unsupported_layers
 from accelsim.hardware import Accelerator
-from accelsim.plan import Plan
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.report import write_run
 from accelsim.results import NetworkResult
+from accelsim.schedule.held import BetweenLayers
 from accelsim.simulation import simulate
 from accelsim.trace import NetworkTrace
 
@@ -18,10 +19,12 @@ def run_on_chips(
     chips: Sequence[Accelerator],
     folder: Path,
     *,
-    plans: Mapping[str, Plan] | None = None,
+    plans: Mapping[str, Plan | Fixed] | None = None,
+    objective: Objective = "cycles",
     skip_unsupported: bool = False,
     together: bool = False,
     balance_filters: bool = False,
+    between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -40,9 +43,11 @@ def run_on_chips(
             trace,
             chip,
             plans=plans,
+            objective=objective,
             left_out=left_out,
             together=together,
             balance_filters=balance_filters,
+            between_layers=between_layers,
             threads=threads,
             seed=seed,
             progress=progress,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, InputError
+from accelsim.plan import Objective
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,7 @@ def run_sweep(
     out: Path,
     *,
     workers: int = 2,
+    objective: Objective = "cycles",
     skip_unsupported: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Sweep:
@@ -82,7 +84,7 @@ def run_sweep(
     rows: list[dict[str, Any] | None] = [None] * len(grid)
     done: set[int] = set()
     try:
-        for index, row in _finished(trace, hardware, overrides, grid, workers, skip_unsupported):
+        for index, row in _finished(trace, hardware, overrides, grid, workers, objective, skip_unsupported):
             rows[index] = row
             done.add(index)
             _write(_table(rows), out)
@@ -111,10 +113,16 @@ def _settings(point: Point) -> list[str]:
 
 
 def _finished(
-    trace: Path, hardware: str, overrides: Sequence[str], grid: Sequence[Point], workers: int, skip: bool
+    trace: Path,
+    hardware: str,
+    overrides: Sequence[str],
+    grid: Sequence[Point],
+    workers: int,
+    objective: Objective,
+    skip: bool,
 ) -> Any:
     """(index, row) of each point as it finishes."""
-    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point, skip) for point in grid]
+    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point, objective, skip) for point in grid]
     if workers == 1:
         for index, job in enumerate(jobs):
             yield index, _point(*job)
@@ -143,7 +151,12 @@ def _ignore_interrupts() -> None:
 
 
 def _point(
-    trace: str, hardware: str, overrides: list[str], point: Point, skip_unsupported: bool
+    trace: str,
+    hardware: str,
+    overrides: list[str],
+    point: Point,
+    objective: Objective,
+    skip_unsupported: bool,
 ) -> dict[str, Any]:
     """One row; a point that fails is a row with its error."""
     from accelsim.dataflows import unsupported_layers
@@ -157,7 +170,7 @@ def _point(
         opened = from_npz(path) if path.suffix == ".npz" else read(path)
         machine = load_hardware(hardware, overrides)
         left_out = unsupported_layers(opened, machine) if skip_unsupported else {}
-        result = simulate(opened, machine, left_out=left_out, threads=1)
+        result = simulate(opened, machine, objective=objective, left_out=left_out, threads=1)
     except AccelsimError as error:
         return {**point, "error": str(error)}
     chip = machine.model_dump()

@@ -17,7 +17,7 @@ from accelsim.mapper.cells import cell_filters
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan
 from accelsim.network import Layer
-from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
+from accelsim.plan import Tile, Unrolling, box_array, tile_boxes, tile_of, whole
 from accelsim.reference import REFERENCES
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace, NetworkTrace, from_arrays
@@ -81,8 +81,8 @@ def verify(
         report.layers_total = len(trace.layers)
         layers = [name for name in trace.layers if name not in unsupported_layers(trace, chip)]
         report.macs_total = sum(trace.layer(name).layer.dense_macs for name in layers)
-        for layer, tile in _crops(trace, layers, chip, generator):
-            _compare(layer, tile, chip, report)
+        for layer, tile, spatial in _crops(trace, layers, chip, generator):
+            _compare(layer, tile, spatial, chip, report)
             report.tiles += 1
             report.layers.add(layer.layer.name)
             if progress is not None:
@@ -93,7 +93,9 @@ def verify(
         layer = _drawn(generator, report.drawn)
         while DATAFLOWS[chip.dataflow].refusal(layer, chip) is not None:
             layer = _drawn(generator, report.drawn)
-        _compare(layer, _first_tile(layer.layer, chip), chip, report)
+        choices = DATAFLOWS[chip.dataflow].unrollings(layer.layer, chip)
+        spatial = choices[report.drawn % len(choices)]
+        _compare(layer, _first_tile(layer.layer, chip), spatial, chip, report)
         report.drawn += 1
         if progress is not None:
             progress(f"drawn layer {report.drawn}")
@@ -114,15 +116,20 @@ def _first_tile(layer: Layer, chip: Accelerator) -> Tile:
     return tile_of(tile_boxes(plan, layer)[0])
 
 
-def _compare(layer: LayerTrace, tile: Tile, chip: Accelerator, report: VerifyReport) -> None:
+def _compare(
+    layer: LayerTrace, tile: Tile, spatial: Unrolling | None, chip: Accelerator, report: VerifyReport
+) -> None:
     dataflow = DATAFLOWS[chip.dataflow]
     prepared = dataflow.prepare(layer, chip)
-    counted = dataflow.tile_counters(prepared, box_array(tile)[None], chip)[0].tolist()
-    expected = REFERENCES[chip.dataflow].tile_counts(layer, tile, chip)
+    counted = dataflow.tile_counters(prepared, box_array(tile)[None], chip, spatial=spatial)[0].tolist()
+    reference = REFERENCES[chip.dataflow]
+    choice = () if spatial is None else (spatial,)  # only machines with a choice take one
+    expected = reference.tile_counts(layer, tile, chip, *choice)
+    held = "" if spatial is None else f" {spatial}"
     for name, ours in zip(COUNTERS, counted, strict=True):
         if ours != expected[name]:
             report.differences.append(
-                f"{layer.layer.name} {tile}: {name} is {ours} in the kernel, "
+                f"{layer.layer.name} {tile}{held}: {name} is {ours} in the kernel, "
                 f"{expected[name]} in the reference"
             )
     report.macs += expected["dense_macs"] if not layer.layer.name.startswith("drawn") else 0
@@ -130,7 +137,7 @@ def _compare(layer: LayerTrace, tile: Tile, chip: Accelerator, report: VerifyRep
 
 def _crops(
     trace: NetworkTrace, layers: list[str], chip: Accelerator, generator: np.random.Generator
-) -> Iterator[tuple[LayerTrace, Tile]]:
+) -> Iterator[tuple[LayerTrace, Tile, Unrolling | None]]:
     """Crops layer by layer: of the first, the last, the costliest tile, then of random ones for ever."""
     plans: dict[str, Any] = {}
     turn = 0
@@ -142,17 +149,24 @@ def _crops(
                 nonzero = np.ones(layer.layer.output_shape, np.bool_)
                 plan = best_plan(prepared, encoded_sizes(layer, chip, nonzero), chip).plan
                 boxes = tile_boxes(plan, layer.layer)
-                cycles = DATAFLOWS[chip.dataflow].tile_counters(prepared, boxes, chip)[:, 0]
-                plans[name] = boxes, int(np.argmax(cycles))
-            boxes, costliest = plans[name]
+                counters = DATAFLOWS[chip.dataflow].tile_counters(prepared, boxes, chip, spatial=plan.spatial)
+                plans[name] = boxes, int(np.argmax(counters[:, 0])), plan.spatial
+            boxes, costliest, spatial = plans[name]
             chosen = [0, len(boxes) - 1, costliest][turn] if turn < 3 else int(generator.integers(len(boxes)))
-            yield layer, _crop(layer, boxes[chosen], chip, generator)
+            yield layer, _crop(layer, boxes[chosen], spatial, chip, generator), spatial
         turn += 1
 
 
-def _crop(layer: LayerTrace, box: Any, chip: Accelerator, generator: np.random.Generator) -> Tile:
+def _crop(
+    layer: LayerTrace,
+    box: Any,
+    spatial: Unrolling | None,
+    chip: Accelerator,
+    generator: np.random.Generator,
+) -> Tile:
     """A seeded part of a tile, small enough for the reference."""
     array, shape = chip.pe_array, layer.layer
+    held = spatial or Unrolling(array.rows, array.columns)
     taps = shape.kernel[0] * shape.kernel[1]
     edges = {name: int(value) for name, value in zip(Tile.__slots__, box, strict=True)}
     cell = cell_filters(chip.encodings.weights, chip)  # filters that are encoded as one
@@ -162,12 +176,12 @@ def _crop(layer: LayerTrace, box: Any, chip: Accelerator, generator: np.random.G
         channels -= channels % array.chunk_elements
         start = int(generator.integers((edges["c1"] - edges["c0"]) // channels)) * channels
         edges["c0"], edges["c1"] = edges["c0"] + start, edges["c0"] + start + channels
-    filters = min(edges["k1"] - edges["k0"], 2 * array.rows, max(1, _CROP_MACS // (channels * taps * 4)))
+    filters = min(edges["k1"] - edges["k0"], 2 * held.filters, max(1, _CROP_MACS // (channels * taps * 4)))
     if cell > 1:
         edges["k0"] += cell * int(generator.integers(ceil_div(edges["k1"] - edges["k0"], cell)))
         edges["k1"] = min(edges["k1"], edges["k0"] + cell)
         filters = edges["k1"] - edges["k0"]
-    positions = max(1, min(2 * array.columns, _CROP_MACS // (channels * taps * filters)))
+    positions = max(1, min(2 * held.positions, _CROP_MACS // (channels * taps * filters)))
     _part(edges, "k", filters, generator)
     _part(edges, "n", 1, generator)
     width = min(edges["q1"] - edges["q0"], positions)

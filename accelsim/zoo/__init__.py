@@ -2,6 +2,7 @@
 published ones by shape and density.
 """
 
+from accelsim.zoo.chained import chained
 from accelsim.zoo.digits import DigitsStage, digits_networks, digits_stages, digits_trace
 from accelsim.zoo.packages import cache_folder, fetch
 from accelsim.zoo.photograph import network_input
@@ -22,6 +23,7 @@ __all__ = [
     "answers_of",
     "build",
     "cache_folder",
+    "chained",
     "digits_networks",
     "digits_stages",
     "digits_trace",

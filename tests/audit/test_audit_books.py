@@ -51,8 +51,8 @@ def tile(table: str, name: str, by: int, index: int = 1) -> Callable[[LayerResul
     return change
 
 
-def energy(r: LayerResult) -> LayerResult:
-    return replace(r, energy=(replace(r.energy[0], pj=r.energy[0].pj * 1.001 + 1), *r.energy[1:]))
+def energy(**changes: object) -> Callable[[LayerResult], LayerResult]:
+    return lambda r: replace(r, energy=(replace(r.energy[0], **changes), *r.energy[1:]))  # type: ignore[arg-type]
 
 
 def one_tile_fewer(r: LayerResult) -> LayerResult:
@@ -92,7 +92,10 @@ ALTERED: dict[str, tuple[Callable[[LayerResult], LayerResult], str]] = {
         r"fetch_wait lane-cycles = \d+, but of tiles and between them = \d+",
     ),
     "a cycle more": (lambda r: replace(r, cycles=r.cycles + 1), "lanes x PEs x cycles"),
-    "a dearer row": (energy, r"energy rows add up to [\d.]+ pJ, the total is [\d.]+ pJ"),
+    "a dearer row": (energy(pj=1.5), r"energy of mac, done is 1.5 pJ, but \d+ x 0.561 pJ"),
+    "a count that is not priced": (energy(count=7), r"energy of mac, done is [\d.]+ pJ, but 7 x 0.561 pJ"),
+    "a line that no row priced": (energy(priced_by=""), r"mac, done: \d+ x 0.561 pJ, priced by no row"),
+    "a bound on the wrong side": (energy(high_pj=1.5), r"energy of mac, done is [\d.]+ pJ, not within"),
     "a lane-cycle moved out of a tile": (
         tile("work", "mac_lane_cycles", 1),
         r"tile 1: lane-cycles by cause = \d+",

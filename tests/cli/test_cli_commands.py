@@ -94,7 +94,7 @@ def test_a_finished_run_can_be_drawn_and_compared(run: Run, npz: Path, tmp_path:
     failed(
         run("plot", dense, "--kind", "pie"),
         2,
-        "--kind must be one of cycles, energy, roofline, timeline, all, not 'pie'",
+        "--kind must be one of cycles, energy, flow, roofline, timeline, all, not 'pie'",
     )
     failed(run("plot", "out"), 2, "out/summary.json: cannot be read")
     failed(run("compare", dense, "nothing"), 2, "nothing/summary.json")
@@ -162,7 +162,7 @@ def test_a_point_that_fails_is_a_row_and_an_exit_code(run: Run, npz: Path) -> No
     result = run("sweep", npz, "--over", "scratchpad.capacity_bytes=64,65536", "--workers", 1, "--json")
     assert result.exit_code == 1
     tight, roomy = json.loads(result.stdout)["points"]
-    assert "more than the scratchpad of 64" in tight["error"]
+    assert "no plan fits the scratchpad of 64 bytes" in tight["error"]
     assert roomy["cycles_mean"] > 0
 
 
@@ -285,3 +285,49 @@ def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path:
         "--workers", 1, "--skip-unsupported", "--out", tmp_path / "sweep", "--json",
     )  # fmt: skip
     assert [point["left_out"] for point in json.loads(swept.stdout)["points"]] == ["conv1", "conv1"]
+
+
+def test_map_shows_the_best_plan_and_those_that_none_dominates(run: Run, npz: Path, tmp_path: Path) -> None:
+    result = run("map", npz, "--layer", "a", "--objective", "energy", "--fix", "tile_p=2", "--out", "out")
+    assert result.exit_code == 0, result.output
+    assert "the best for energy on both-skip-16x16" in result.stdout
+    assert "plans that none dominates" in result.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"plans.csv", "pareto.svg", "pareto.csv"}
+    document = json.loads(run("map", npz, "--fix", "tile_p=2", "--json").stdout)
+    best = [plan for plan in document["plans"] if plan["plan"] == "best"]
+    assert [plan["layer"] for plan in best] == ["a", "b"]
+    assert all(plan["tile_p"] == 2 and plan["energy_uj"] > 0 for plan in document["plans"])
+    # What map writes, run takes.
+    plans = tmp_path / "out" / "plans.csv"
+    assert run("run", npz, *ONE, "--plans", plans, "--objective", "dram").exit_code == 0
+
+
+def test_a_plans_file_may_leave_cells_to_the_mapper(run: Run, npz: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text("layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\na,,,,,3,,none\n")
+    assert run("run", npz, *ONE, "--plans", file, "--out", "out").exit_code == 0
+    rows = (tmp_path / "out" / "net" / "both-skip-16x16" / "plans.csv").read_text().splitlines()
+    assert rows[1].split(",")[5] == "3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fix", "tile_k"], "--fix tile_k: must be KEY=VALUE with one of order, tile_n"),
+        (["--fix", "tile_k=x"], "--fix tile_k=x: tile_k must be a whole number of at least 1, not 'x'"),
+        (["--fix", "order=NKC"], "order must be a permutation of NKCPQ, not 'NKC'"),
+        (["--fix", "resident=bias"], "resident must be some of weights"),
+        (
+            ["--fix", "tile_c=12"],
+            "a: tile_c must be all 16 channels or a multiple of the chunk of 64, not 12",
+        ),
+        (["--fix", "tile_p=2", "--fix", "tile_p=3"], "tile_p is fixed twice"),
+        (["--layer", "z"], "--layer: no layer z; layers: a, b"),
+        (["--objective", "time"], "--objective must be one of cycles, dram, energy, edp, not 'time'"),
+        (["--set", "scratchpad.capacity_bytes=256"], "a: no plan fits the scratchpad of 256 bytes"),
+    ],
+)
+def test_what_map_cannot_do_is_told(run: Run, npz: Path, arguments: list[str], message: str) -> None:
+    result = run("map", npz, *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())

@@ -3,14 +3,15 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from accelsim.plan import Tile, box_array, tile_boxes, tile_of, whole
+from accelsim.plan import Tile, Unrolling, box_array, tile_boxes, tile_of, whole
 from accelsim.tables import COUNTERS, TILE_CAUSES
 from accelsim.trace import from_arrays
 
 
-def counted(dataflow, trace, tile, chip):
+def counted(dataflow, trace, tile, chip, spatial=None):
     """Every counter of a tile by name, from the kernel."""
-    row = dataflow.tile_counters(dataflow.prepare(trace, chip), box_array(tile)[None], chip)[0]
+    prepared = dataflow.prepare(trace, chip)
+    row = dataflow.tile_counters(prepared, box_array(tile)[None], chip, spatial=spatial)[0]
     return dict(zip(COUNTERS, row.tolist(), strict=True))
 
 
@@ -65,6 +66,16 @@ def span(draw, extent, quantum=1):
     start = draw(st.integers(0, (extent - 1) // quantum)) * quantum
     stop = draw(st.integers(start // quantum + 1, -(-extent // quantum))) * quantum
     return start, min(stop, extent)
+
+
+@st.composite
+def unrollings(draw, pes):
+    """Filters, positions and parts that `pes` PEs can hold at once; not all PEs need be taken."""
+    factors = dict.fromkeys(("filters", "positions", "parts"), 1)
+    for name in draw(st.permutations(sorted(factors))):
+        factors[name] = draw(st.integers(1, pes))
+        pes //= factors[name]
+    return Unrolling(**factors)
 
 
 @st.composite

@@ -69,11 +69,14 @@ def test_a_layer_worked_by_hand(totals: Totals, chip: Accelerator) -> None:
         "queue write byte": 50,
         "wires trunk bit": 25 * 8,
         "wires multicast bit": 50 * 8,
+        "noc hop bit": 50 * 8,
         "scratchpad read access": 2 + 1 + 1 + 1 + 1,  # array, outputs, partial-sum drain, partial sums
         "scratchpad write access": 1 + 1 + 2 + 2 + 1,  # two fills, spilled and kept partial sums, outputs
         "postprocessor drain element": 6,
         "dram read bit": (17 + 16 + 24 + 7) * 8,
         "dram write bit": (33 + 1 + 30) * 8,
+        # 256 PEs: 2 lanes x (operands and product) + 2 accumulators of 32 bits
+        "clock tree bit": 100 * 256 * (2 * 2 * 16 + 2 * 32),
         "leakage scratchpad cycle": 100,
         "leakage lanes cycle": 100,
     }
@@ -128,6 +131,7 @@ def test_an_operation_passes_the_scratchpad_in_and_out(chip: Accelerator) -> Non
         "postprocessor operation element": 50,
         "dram read bit": 400,
         "dram write bit": 160,
+        "clock tree bit": 9 * 256 * 128,
         "leakage scratchpad cycle": 9,
         "leakage lanes cycle": 9,
     }
@@ -136,6 +140,18 @@ def test_an_operation_passes_the_scratchpad_in_and_out(chip: Accelerator) -> Non
     zeros = dict.fromkeys((*COUNTERS, *TRAFFIC), 0)
     told_twice = zeros | operation | {"activation_fetch_bytes": 50, "output_drain_bytes": 20}
     assert counts_of(told_twice, chip) == expected
+
+
+def test_a_codebook_is_read_once_for_each_done_mac(totals: Totals) -> None:
+    eie = load_hardware("eie-64")
+    assert counts_of(totals(done_macs=10), eie) == {"mac done mac": 10, "codebook read bit": 160}
+    without = load_hardware("eie-64", ["pe_array.codebook=false"])
+    assert counts_of(totals(done_macs=10), without) == {"mac done mac": 10}
+
+
+def test_rows_and_refreshes_that_a_dram_model_counts_are_actions(totals: Totals, chip: Accelerator) -> None:
+    counted = counts_of(totals(dram_activations=7, dram_refreshes=2), chip)
+    assert counted == {"dram activate activation": 7, "dram refresh refresh": 2}
 
 
 def test_totals_may_be_numpy_integers_and_counts_are_exact(totals: Totals, chip: Accelerator) -> None:

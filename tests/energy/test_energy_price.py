@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.energy import UNPRICED, EnergyTable, PriceRow, action_counts, load_table, price, tables
+from accelsim.bill import ActionCount, EnergyRow
+from accelsim.energy import (
+    UNPRICED,
+    EnergyTable,
+    PriceRow,
+    action_counts,
+    load_table,
+    price,
+    table_of,
+    tables,
+)
 from accelsim.errors import InputError
-from accelsim.hardware import Accelerator, load_hardware
-from accelsim.results import ActionCount, EnergyRow
+from accelsim.hardware import Accelerator, load_hardware, presets
 from accelsim.tables import COUNTERS, TRAFFIC
 
 pytestmark = pytest.mark.small
@@ -23,8 +32,12 @@ BUSY = dict.fromkeys((*COUNTERS, *TRAFFIC, "cycles"), 1000) | {
     "dram_read_bytes": 640,
     "dram_write_bytes": 64,
 }
+# The same with rows and refreshes counted by a DRAM model with banks.
+COUNTED = BUSY | {"dram_activations": 7, "dram_refreshes": 3}
 MEMORIES = ("sram_lstp", "sram_lop", "sram_hp")
-DRAMS = ("lpddr4", "lpddr2", "ddr3", "gddr5", "hbm2")
+ALL_IN = ("lpddr4", "lpddr2", "ddr3", "gddr5", "hbm2")
+BY_PARTS = ("ddr4_2400", "lpddr4_3200", "lpddr5_6400", "hbm2_2000")
+DRAMS = (*ALL_IN, *BY_PARTS)
 
 
 def chip_of(*overrides: str) -> Accelerator:
@@ -35,42 +48,74 @@ CHIPS = [
     *(chip_of(f"energy.dram={dram}") for dram in DRAMS),
     *(chip_of(f"energy.sram={sram}", "clock_mhz=800") for sram in MEMORIES),
     chip_of("pe_array.weight_bits=16"),
+    load_hardware("eie-64"),
 ]
+Bill = dict[tuple[str, str, str], EnergyRow]
 
 
-def bill(chip: Accelerator, table: EnergyTable) -> dict[tuple[str, str], EnergyRow]:
-    return {(row.component, row.action): row for row in price(action_counts(BUSY, chip), chip, table)}
+def bill(chip: Accelerator, table: EnergyTable, totals: dict[str, int] = BUSY) -> Bill:
+    rows = price(action_counts(totals, chip), chip, table)
+    lines = {(row.component, row.action, row.unit): row for row in rows}
+    assert len(lines) == len(rows)
+    return lines
 
 
-def used_by(row: PriceRow, chip: Accelerator) -> set[tuple[str, str]]:
+def used_by(row: PriceRow, chip: Accelerator, counted: bool) -> set[tuple[str, str, str]]:
     """The lines of the bill that a row of the table prices on this chip, from its name alone."""
     widest = max(chip.pe_array.weight_bits, chip.pe_array.activation_bits)
+    action = row.action
     if row.component == "mac":
-        return {("mac", row.action)} if row.width_bits == widest else set()
+        return {("mac", action, "mac")} if row.width_bits == widest else set()
     if row.component in DRAMS:
-        return {("dram", row.action)} if row.component == chip.energy.dram else set()
-    if row.component in MEMORIES and row.component != chip.energy.sram:
+        if row.component != chip.energy.dram:
+            return set()
+        unit = {
+            "bit": "bit",
+            "activation": "activation" if counted else "row",
+            "refresh": "refresh" if counted else "",
+            "mw_per_gb_per_s": "" if counted and action == "refresh" else "cycle",
+        }[row.unit]
+        return {("dram", action, unit)} if unit else set()
+    if row.component in MEMORIES:
+        if row.component != chip.energy.sram:
+            return set()
+        return {
+            ("leakage", "scratchpad", "cycle") if action == "leakage" else ("scratchpad", action, "access")
+        }
+    if row.component == "lane":
+        return {("leakage", "lanes", "cycle")}
+    if row.component == "codebook" and chip.name != "eie-64":
         return set()
-    if row.action == "leakage":
-        return {("leakage", "lanes" if row.component == "lane" else "scratchpad")}
-    return {("scratchpad" if row.component in MEMORIES else row.component, row.action)}
+    return {(row.component, action, {"bit_mm": "bit"}.get(row.unit, row.unit))}
 
 
-@pytest.mark.parametrize("index", range(len(load_table("45nm").rows)))
-def test_a_row_of_the_table_changes_exactly_the_energies_that_use_it(index: int) -> None:
-    table = load_table("45nm")
+def chips_at(name: str) -> list[Accelerator]:
+    """Those whose memory leaks by a row of the table."""
+    if name == "45nm":
+        return CHIPS
+    return [chip for chip in CHIPS if chip.energy.sram == "sram_lstp"]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [(name, i) for name in tables() for i in range(len(load_table(name).rows))]
+)
+def test_a_row_of_any_table_changes_exactly_the_energies_that_use_it(name: str, index: int) -> None:
+    table = load_table(name)
     row = table.rows[index]
     other = dataclasses.replace(row, pj=2 * row.pj, low_pj=3 * row.low_pj, high_pj=4 * row.high_pj)
     changed = dataclasses.replace(table, rows=(*table.rows[:index], other, *table.rows[index + 1 :]))
     uses = 0
-    for chip in CHIPS:
-        before, after = bill(chip, table), bill(chip, changed)
-        assert {key for key in before if before[key] != after[key]} == used_by(row, chip)
-        for key in used_by(row, chip):
-            uses += 1
-            assert after[key].pj == pytest.approx(2 * before[key].pj, rel=1e-12)
-            assert after[key].low_pj == pytest.approx(3 * before[key].low_pj, rel=1e-12)
-            assert after[key].high_pj == pytest.approx(4 * before[key].high_pj, rel=1e-12)
+    for chip in chips_at(name):
+        for counted, totals in ((False, BUSY), (True, COUNTED)):
+            before, after = bill(chip, table, totals), bill(chip, changed, totals)
+            used = used_by(row, chip, counted)
+            assert {key for key in before if before[key] != after[key]} == used
+            for key in used:
+                uses += 1
+                assert after[key].priced_by == row.place
+                assert after[key].pj == pytest.approx(2 * before[key].pj, rel=1e-12)
+                assert after[key].low_pj == pytest.approx(3 * before[key].low_pj, rel=1e-12)
+                assert after[key].high_pj == pytest.approx(4 * before[key].high_pj, rel=1e-12)
     assert uses, "no chip uses this row"
 
 
@@ -79,8 +124,9 @@ def test_prices_stand_in_the_bill_as_the_csv_states_them() -> None:
         written = {
             (r["component"], r["action"]): r for r in csv.DictReader(file) if r["width_bits"] in ("", "8")
         }
-    for (component, action), row in bill(chip_of(), load_table("45nm")).items():
-        if component in ("scratchpad", "leakage"):
+    chip = chip_of("energy.dram=lpddr4")
+    for (component, action, _), row in bill(chip, load_table("45nm")).items():
+        if component in ("scratchpad", "leakage", "wires"):
             continue
         cells = written["lpddr4" if component == "dram" else component, action]
         assert row.pj_each == float(cells["pj"])
@@ -92,8 +138,9 @@ def test_prices_stand_in_the_bill_as_the_csv_states_them() -> None:
 
 def test_leakage_is_power_times_time(totals: Totals) -> None:
     """512 KiB leak 0.0125 mW, 512 lanes 0.00852 mW each; 3000 cycles at 500 MHz are 6 us."""
-    chip = chip_of("clock_mhz=500")
+    chip = chip_of("clock_mhz=500", "energy.dram=lpddr4")
     rows = price(action_counts(totals(cycles=3000), chip), chip, load_table("45nm"))
+    rows = [r for r in rows if r.component == "leakage"]
     assert [(r.component, r.action, r.count, r.unit) for r in rows] == [
         ("leakage", "scratchpad", 3000, "cycle"),
         ("leakage", "lanes", 3000, "cycle"),
@@ -121,7 +168,7 @@ def test_a_users_own_memory_is_used_exactly(tmp_path: Path) -> None:
     header, *rows = tables()["45nm"].read_text().splitlines()
     path = tmp_path / "mine.csv"
     path.write_text(
-        "\n".join([header, *rows, "sram_lstp,read,access,524288,128,45,,33.5,30,40,a compiler,", ""])
+        "\n".join([header, *rows, "sram_lstp,read,access,524288,128,45,,33.5,30,40,,,a compiler,", ""])
     )
     chip = chip_of(f"energy.table={path}")
     (row,) = price([ActionCount("scratchpad", "read", 10, "access")], chip, load_table(chip.energy.table))
@@ -175,9 +222,9 @@ def test_a_gated_mac_costs_less_than_a_done_one_and_a_skipped_one_its_mask_bits(
             "45nm: no price for component 'rram', action 'leakage', per mw; components: mac,",
         ),
         (
-            ActionCount("codebook", "read", 1, "bit"),
+            ActionCount("decoder", "read", 1, "bit"),
             [],
-            "45nm: no price for component 'codebook', action 'read', per bit",
+            "45nm: no price for component 'decoder', action 'read', per bit",
         ),
         (
             ActionCount("queue", "write", 1, "bit"),
@@ -257,3 +304,15 @@ def test_dram_dominates_a_layer_whose_weights_are_used_once(totals: Totals) -> N
     assert share < 0.1
     # Published 8-bit machines at 45 to 65 nm spend a few pJ per MAC on the array and its buffers.
     assert 0.561 < pj_per_mac < 5
+
+
+@pytest.mark.parametrize("name", list(presets()))
+def test_every_action_of_every_shipped_chip_has_a_price_that_a_row_states(name: str) -> None:
+    chip = load_hardware(name)
+    table = table_of(chip)
+    places = {row.place for row in table.rows}
+    rows = price(action_counts(BUSY, chip), chip, table)
+    assert {row.priced_by for row in rows} <= places
+    assert all(row.pj > 0 and row.group and row.source for row in rows)
+    counted = {(a.component, a.action) for a in action_counts(BUSY, chip)}
+    assert counted <= {(row.component, row.action) for row in rows}

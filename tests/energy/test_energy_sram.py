@@ -1,6 +1,4 @@
-import csv
 import math
-from pathlib import Path
 
 import pytest
 
@@ -9,9 +7,7 @@ from accelsim.energy.table import PriceRow
 
 pytestmark = pytest.mark.small
 
-# CACTI through hwcomponents-cacti 1.0.40, 45 nm, 300 K; sram_lstp is cell type itrs-lstp, and so on.
-with (Path(__file__).parent / "sram_cacti_45nm.csv").open(newline="") as _file:
-    POINTS = list(csv.DictReader(_file))
+CELLS = {"sram_lstp": "itrs-lstp", "sram_lop": "itrs-lop", "sram_hp": "itrs-hp"}
 
 
 def row_of(component: str, action: str) -> PriceRow:
@@ -22,12 +18,35 @@ def row_of(component: str, action: str) -> PriceRow:
 
 def of_fit(component: str, action: str, bound: str = "pj") -> list[float]:
     """Point / fit of every CACTI point of a cell type; `bound` picks which column the fit scales."""
-    row, column = row_of(component, action), "leakage_mw" if action == "leakage" else f"{action}_pj"
+    row = row_of(component, action)
     return [
-        float(p[column]) / (getattr(row, bound) * sram.scale(row, int(p["size_bytes"]), int(p["width_bits"])))
-        for p in POINTS
-        if p["component"] == component
+        p.of(action) / (getattr(row, bound) * sram.scale(row, p.size_bytes, p.width_bits))
+        for p in sram.fit_points(45, CELLS[component])
     ]
+
+
+@pytest.mark.parametrize("what", ["read", "write", "area"])
+def test_the_exponents_are_those_of_the_shipped_points(what: str) -> None:
+    """Common to 45, 22 and 7 nm; the constants are rounded to half a hundredth or less."""
+    *_, size, width = sram.regression(what, [45, 22, 7])
+    assert (size, width) == pytest.approx(sram.EXPONENTS[what], abs=0.0075)
+
+
+@pytest.mark.parametrize(("node", "read", "write"), [(45, 6.64, 8.41), (22, 1.67, 1.83), (7, 0.94, 1.03)])
+def test_the_references_are_those_of_the_shipped_points(node: int, read: float, write: float) -> None:
+    table = load_table(f"{node}nm")
+    for action, stated in (("read", read), ("write", write)):
+        (row,) = table.find("sram_lstp", action, "access")
+        middle, least, largest = sram.fitted(action, node, 8192, 64)
+        assert middle == pytest.approx(stated, rel=5e-3)
+        assert row.pj == pytest.approx(stated, rel=5e-3)
+        assert (row.low_pj, row.high_pj) == pytest.approx((least, largest), rel=2e-3)
+
+
+def test_every_node_has_its_48_points_and_their_fit() -> None:
+    assert sram.point_nodes() == (7, 16, 22, 32, 45, 65)
+    assert [len(sram.fit_points(node)) for node in sram.point_nodes()] == [48] * 6
+    assert len(sram.points()) == 6 * 78 + 6
 
 
 @pytest.mark.parametrize("component", ["sram_lstp", "sram_lop", "sram_hp"])

@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import math
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.energy import EnergyTable, load_table, tables
-from accelsim.energy.table import COLUMNS, MAX_BYTES
+from accelsim.energy.rows import COLUMNS, MAX_BYTES
 from accelsim.errors import InputError
 
 pytestmark = pytest.mark.small
 
 HEADER = ",".join(COLUMNS)
-GOOD = "mac,done,mac,,8,45,0.9,0.5,0.3,1.2,a book,"
+GOOD = "mac,done,mac,,8,45,0.9,0.5,0.3,1.2,,,a book,"
 
 
 def table_of(tmp_path: Path, *lines: str, header: str = HEADER) -> EnergyTable:
@@ -32,43 +31,52 @@ def errors_of(tmp_path: Path, *lines: str, header: str = HEADER) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("mac,done,mac,,8,45,0.9,-1,-2,1.2,a book,", "low_pj must not be negative, not -2"),
-        ("mac,done,mac,,8,45,0.9,0.5,0.3,inf,a book,", "high_pj must be a finite number, not 'inf'"),
-        ("mac,done,mac,,8,45,0.9,0.5,nan,1.2,a book,", "low_pj must be a finite number, not 'nan'"),
-        ("mac,done,mac,,8,45,0.9,,0.3,1.2,a book,", "pj is missing"),
-        ("mac,done,mac,,8,45,0.9,0.5,x,1.2,a book,", "low_pj must be a number, not 'x'"),
+        ("mac,done,mac,,8,45,0.9,-1,-2,1.2,,,a book,", "low_pj must not be negative, not -2"),
+        ("mac,done,mac,,8,45,0.9,0.5,0.3,inf,,,a book,", "high_pj must be a finite number, not 'inf'"),
+        ("mac,done,mac,,8,45,0.9,0.5,nan,1.2,,,a book,", "low_pj must be a finite number, not 'nan'"),
+        ("mac,done,mac,,8,45,0.9,,0.3,1.2,,,a book,", "pj is missing"),
+        ("mac,done,mac,,8,45,0.9,0.5,x,1.2,,,a book,", "low_pj must be a number, not 'x'"),
         (
-            "mac,done,mac,,8,45,0.9,0.5,0.6,1.2,a book,",
+            "mac,done,mac,,8,45,0.9,0.5,0.6,1.2,,,a book,",
             "low_pj <= pj <= high_pj must hold, not 0.6, 0.5, 1.2",
         ),
         (
-            "mac,done,mac,,8,45,0.9,1.5,0.6,1.2,a book,",
+            "mac,done,mac,,8,45,0.9,1.5,0.6,1.2,,,a book,",
             "low_pj <= pj <= high_pj must hold, not 0.6, 1.5, 1.2",
         ),
         (
-            "mac,done,macs,,8,45,0.9,0.5,0.3,1.2,a book,",
-            "unit must be one of mac, access, bit, byte, element, mw, not 'macs'",
+            "mac,done,macs,,8,45,0.9,0.5,0.3,1.2,,,a book,",
+            "unit must be one of mac, access, bit, bit_mm, byte, element, activation, refresh, mw, mw_per_gb_per_s, "
+            "not 'macs'",
         ),
-        (",done,mac,,8,45,0.9,0.5,0.3,1.2,a book,", "component is missing"),
-        ("mac, ,mac,,8,45,0.9,0.5,0.3,1.2,a book,", "action is missing"),
-        ("mac,done,mac,,8,45,0.9,0.5,0.3,1.2,,", "source is missing"),
+        (",done,mac,,8,45,0.9,0.5,0.3,1.2,,,a book,", "component is missing"),
+        ("mac, ,mac,,8,45,0.9,0.5,0.3,1.2,,,a book,", "action is missing"),
+        ("mac,done,mac,,8,45,0.9,0.5,0.3,1.2,,,,", "source is missing"),
         (
-            "mac,done,mac,,0,45,0.9,0.5,0.3,1.2,a book,",
+            "mac,done,mac,,0,45,0.9,0.5,0.3,1.2,,,a book,",
             "width_bits must be a positive integer or empty, not '0'",
         ),
         (
-            "mac,done,mac,8k,,45,,0.5,0.3,1.2,a book,",
+            "mac,done,mac,8k,,45,,0.5,0.3,1.2,,,a book,",
             "size_bytes must be a positive integer or empty, not '8k'",
         ),
-        ("mac,done,mac,,8,old,0.9,0.5,0.3,1.2,a book,", "node_nm must be a number, not 'old'"),
-        ("mac,done,mac,,8,45,-1,0.5,0.3,1.2,a book,", "voltage_v must not be negative, not -1"),
+        ("mac,done,mac,,8,old,0.9,0.5,0.3,1.2,,,a book,", "node_nm must be a number, not 'old'"),
+        ("mac,done,mac,,8,45,-1,0.5,0.3,1.2,,,a book,", "voltage_v must not be negative, not -1"),
         (
-            "sram,read,access,8192,,45,,0.5,0.3,1.2,a book,",
+            "sram,read,access,8192,,45,,0.5,0.3,1.2,,,a book,",
             "size_bytes and width_bits must say which memory an access of is priced",
         ),
-        ("mac,done,mac,,8,45,0.9,0.5,0.3,1.2,a book", "a row must have 12 cells, not 11"),
+        ("mac,done,mac,,8,45,0.9,0.5,0.3,1.2,,,a book", "a row must have 14 cells, not 13"),
+        (
+            "sram,leakage,mw,8192,,45,,0.5,0.3,1.2,,,a book,",
+            "cell_type is missing: leakage differs by four orders of magnitude between cell types",
+        ),
+        (
+            "hbm3,activate,activation,,,45,,0.5,0.3,1.2,,,a book,",
+            "size_bytes must say how many bytes the activated row holds",
+        ),
         (GOOD, "duplicate row: mac, done, per mac stands in line 2 already"),
-        ('mac,"do"ne,mac,,8,45,0.9,0.5,0.3,1.2,a book,', "not CSV: ',' expected after '\"'"),
+        ('mac,"do"ne,mac,,8,45,0.9,0.5,0.3,1.2,,,a book,', "not CSV: ',' expected after '\"'"),
     ],
 )
 def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
@@ -80,7 +88,7 @@ def test_all_wrong_rows_come_at_once(tmp_path: Path) -> None:
     assert errors_of(tmp_path, bad, "", GOOD, GOOD, "x") == [
         "prices.csv:2: low_pj <= pj <= high_pj must hold, not 0.3, 0.2, 1.2",
         "prices.csv:5: duplicate row: mac, done, per mac stands in line 4 already",
-        "prices.csv:6: a row must have 12 cells, not 1",
+        "prices.csv:6: a row must have 14 cells, not 1",
     ]
 
 
@@ -157,14 +165,12 @@ def test_every_shipped_price_has_a_source_and_leakage_its_cells() -> None:
         if row.low_pj == row.high_pj:
             assert "one source" in row.note, row
         if row.action == "leakage":
-            assert "cell" in row.source + row.note, row
+            assert row.cell_type, row
+        assert len({r.place for r in load_table("45nm").rows}) == len(load_table("45nm").rows)
 
 
 def test_the_bounds_of_a_mac_are_the_published_extremes() -> None:
     (row,) = [r for r in load_table("45nm").find("mac", "done", "mac") if r.width_bits == 8]
     assert (row.low_pj, row.pj, row.high_pj) == (0.30, 0.561, 1.15)
-    wire = load_table("45nm").find("wires", "trunk", "bit")[0]
+    wire = load_table("45nm").find("wires", "trunk", "bit_mm")[0]
     assert wire.pj == pytest.approx(0.5 * 300e-15 * 0.9**2 * 1e12 / 2, rel=2e-3)
-    assert math.isclose(
-        load_table("45nm").find("wires", "multicast", "bit")[0].pj, wire.pj * 0.2, rel_tol=2e-3
-    )

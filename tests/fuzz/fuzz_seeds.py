@@ -167,8 +167,8 @@ def topology_seeds(folder: Path) -> list[bytes]:
 
 
 def plan_seeds(folder: Path) -> list[bytes]:
-    head = b"layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\n"
+    head = b"layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\n"
     return [
-        head + b"conv1,NPCKQ,1,32,1,7,55,outputs\nconv2,NPKCQ,1,64,2,27,27,\n",
-        head + b'"a,b",NKCPQ,4,8,16,2,3,weights+activations\r\n\n',
+        head + b"conv1,NPCKQ,1,32,1,7,55,outputs,\nconv2,NPKCQ,1,64,2,27,27,,K8+NPQ4+CRS2\n",
+        head + b'"a,b",NKCPQ,4,8,16,2,3,weights+activations,\r\n\n',
     ]

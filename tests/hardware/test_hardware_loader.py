@@ -112,6 +112,15 @@ def test_a_wrong_value_is_named_at_its_line(chip_file: Edit, old: str, new: str,
             "pe_array.lane_sync 'set' needs lane_assignment 'fixed'; pooled lanes wait at every step",
         ),
         (
+            [
+                ("  broadcast_domain: array", "  broadcast_domain: row"),
+                ("unrolling: fixed", "unrolling: flexible"),
+            ],
+            "  unrolling",
+            "pe_array.unrolling 'flexible' needs broadcast_domain 'array': only a stream that reaches every PE can "
+            "give any PE any chunk",
+        ),
+        (
             [("  weight_policy: compute", "  weight_policy: skip")],
             "  weights",
             "encodings.weights must be 'bitmask' where pe_array.weight_policy is 'skip'",

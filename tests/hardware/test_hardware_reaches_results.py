@@ -32,6 +32,7 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "pe_array.lane_assignment": ("fixed", []),
     "pe_array.lane_sync": ("set", ["pe_array.lane_assignment=fixed"]),
     "pe_array.broadcast_domain": ("column", []),
+    "pe_array.unrolling": ("flexible", ["dram.peak_gb_per_s=400", "pe_array.columns=128"]),
     "pe_array.array_feed_bytes_per_cycle": (32, []),
     "pe_array.weight_bits": (16, []),
     "pe_array.activation_bits": (16, []),
@@ -55,9 +56,11 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "dram.burst_bytes": (256, []),
     "energy.sram": ("sram_hp", []),
     "energy.dram": ("ddr3", []),
+    "energy.macro_bytes": (1024, []),
+    "energy.node_nm": (22, []),
 }
 # What decides no result: names, and choices of which only one exists so far.
-ALONE = {"schema_version", "name", "description", "dataflow", "dram.model", "energy.table"}
+ALONE = {"schema_version", "name", "description", "dataflow", "dram.model", "energy.table", "energy.overlay"}
 
 
 @pytest.fixture(scope="module")

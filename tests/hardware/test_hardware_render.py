@@ -9,7 +9,16 @@ from hardware_keys import keys
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accelsim.hardware import ARRAYS, Accelerator, hardware_hash, load_hardware, presets, schema, to_yaml
+from accelsim.hardware import (
+    ARRAYS,
+    DRAMS,
+    Accelerator,
+    hardware_hash,
+    load_hardware,
+    presets,
+    schema,
+    to_yaml,
+)
 
 pytestmark = pytest.mark.small
 
@@ -22,6 +31,7 @@ CHANGES = {
     "pe_array.chunk_elements": "128",
     "pe_array.lane_assignment": "fixed",
     "pe_array.broadcast_domain": "row",
+    "pe_array.unrolling": "flexible",
     "pe_array.weight_bits": "16",
     "pe_array.activation_bits": "16",
     "pe_array.accumulator_bits": "24",
@@ -38,6 +48,8 @@ CHANGES = {
     "energy.table": "other",
     "energy.dram": "hbm2",
     "energy.sram": "sram_hp",
+    "energy.macro_bytes": "4096",
+    "energy.overlay": "mine.csv",
 }
 
 # Keys of one legal value (lane_sync: beside pooled lanes).
@@ -111,4 +123,5 @@ def test_the_schema_knows_every_key_and_no_other() -> None:
 def test_the_page_describes_every_key() -> None:
     page = (Path(__file__).parents[2] / "docs" / "hardware.md").read_text()
     described = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
-    assert described == {key for dataflow in ARRAYS for key in keys(dataflow)}
+    known = {key for dataflow in ARRAYS for dram in DRAMS for key in keys(dataflow, dram=dram)}
+    assert described == known

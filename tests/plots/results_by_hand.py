@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from accelsim.bill import EnergyRow
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan
-from accelsim.results import EnergyRow, LayerResult, NetworkResult
+from accelsim.results import LayerResult, NetworkResult
 from accelsim.tables import CAUSES, COUNTERS, TIMELINE, TRAFFIC, WORK
 
 PRICES = {  # component: action, pJ, low, high, counter
@@ -159,5 +160,6 @@ def result(on=None, layers=3, inputs=1, network="toy", **changes):
         inputs=inputs,
         layer_results=tuple(done),
         not_modelled=("softmax",),
+        area_mm2=(2.0, 1.0, 3.0),
         provenance={"source": "by hand"},
     )

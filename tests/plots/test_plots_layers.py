@@ -109,19 +109,23 @@ def test_names_of_a_deep_network_do_not_touch():
 def test_components_add_up_to_the_energy_of_each_layer():
     table = plots.energy_table(result(inputs=2))
     components = ["mac_pj", "queue_pj", "scratchpad_pj", "dram_pj"]
-    assert list(table.columns) == ["layer", "energy_pj", "energy_low_pj", "energy_high_pj", *components]
+    assert list(table.columns) == ["layer", "energy_pj", "energy_p05_pj", "energy_p95_pj", *components]
     np.testing.assert_allclose(table[components].sum(axis=1), table["energy_pj"], rtol=1e-12)
     assert (table["energy_pj"] > 0).sum() == 3  # the pooling costs nothing in these prices
 
 
-def test_energy_interval_reaches_from_low_to_high():
+def test_energy_interval_is_the_middle_of_the_draws_between_low_and_high():
     run = result()
     figure = plots.energy(run)
     (lines,) = next(c for c in figure.axes[0].containers if not hasattr(c, "patches")).lines[2]
     ends = np.array([segment[:, 0] for segment in lines.get_segments()])
     table = plots.energy_table(run)
     assert figure.axes[0].get_xlabel() == "energy (nJ)"
-    np.testing.assert_allclose(ends * 1e3, table[["energy_low_pj", "energy_high_pj"]], rtol=1e-9)
+    np.testing.assert_allclose(ends * 1e3, table[["energy_p05_pj", "energy_p95_pj"]], rtol=1e-9)
+    bounds = run.layers.groupby("layer", sort=False)[["energy_low_pj", "energy_high_pj"]].sum()
+    priced = table["energy_pj"].to_numpy() > 0
+    assert (bounds["energy_low_pj"].to_numpy() < table["energy_p05_pj"])[priced].all()
+    assert (table["energy_p95_pj"] < bounds["energy_high_pj"].to_numpy())[priced].all()
 
 
 def test_a_component_keeps_its_colour_whatever_else_is_drawn():

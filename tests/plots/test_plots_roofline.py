@@ -1,13 +1,21 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.collections import PathCollection
 from matplotlib.text import Text
 from results_by_hand import array_layer, chip, pooling, result
 
-from accelsim import plots
+from accelsim import plots, zoo
+from accelsim.dataflows import unsupported_layers
 from accelsim.errors import InputError
+from accelsim.hardware import load_hardware, presets
+from accelsim.network import Layer
+from accelsim.plots.ceilings import feed_gb_per_s
 from accelsim.results import NetworkResult
+from accelsim.simulation import simulate
+from accelsim.trace import from_layers
 
 
 def one(*layers, on):
@@ -49,24 +57,70 @@ def test_ceilings_are_peak_tops_and_sustained_bandwidth():
 def test_every_point_and_the_ridge_are_inside_the_axes():
     figure = plots.roofline(result())
     axes = figure.axes[0]
-    points = np.concatenate([np.asarray(c.get_offsets()) for c in axes.collections])
-    assert len(points) == 6
+    points = np.concatenate(
+        [np.asarray(c.get_offsets()) for c in axes.collections if isinstance(c, PathCollection)]
+    )
     ridge = 0.032e12 / 10.24e9
     for x, y in [*points, (ridge, 0.032)]:
         assert axes.get_xlim()[0] < x < axes.get_xlim()[1]
         assert axes.get_ylim()[0] < y < axes.get_ylim()[1]
 
 
-def test_colour_says_what_a_layer_is_bound_by():
-    on = chip()
-    slow_array = array_layer("a", on, tile_cycles=500, fetch_cycles=10)
-    slow_dram = array_layer("d", on, tile_cycles=10, fetch_cycles=500)
+def test_colour_says_which_ceiling_binds():
+    on = chip("dense")
+    slow_array = array_layer("a", on, tile_cycles=3200, fetch_cycles=10, effectual=1.0)
+    slow_dram = array_layer("d", on, tile_cycles=10_000, fetch_cycles=9_000)
     figure = plots.roofline(one(slow_array, slow_dram, on=on))
     assert [t.get_text() for t in figure.legends[0].get_texts()][:2] == [
-        "layer bound by array",
-        "layer bound by DRAM",
+        "layer under multipliers",
+        "layer under DRAM",
     ]
-    assert plots.roofline_table(one(slow_array, slow_dram, on=on))["bound_by"].tolist() == ["array", "dram"]
+    table = plots.roofline_table(one(slow_array, slow_dram, on=on))
+    assert table["ceiling"].tolist() == ["multipliers", "DRAM"]
+
+
+@pytest.mark.small
+def test_ceilings_of_a_layer_worked_by_hand():
+    """30 000 of 100 000 MACs take a slot: 0.032 TOPS of multipliers may be 0.1067. DRAM: 10.24 GB/s."""
+    on = chip()
+    layer = array_layer("conv", on, macs=100_000, effectual=0.3)
+    layer = dataclasses.replace(layer, totals=layer.totals | {"weight_scratchpad_read_bytes": 6400})
+    (row,) = plots.roofline_table(one(layer, on=on)).to_dict("records")
+    assert row["skipping_ceiling_tops"] == pytest.approx(0.032 / 0.3)
+    assert row["dram_ceiling_tops"] == pytest.approx(10.24e9 * row["dense_operations_per_byte"] / 1e12)
+    assert row["scratchpad_ceiling_tops"] == pytest.approx(64 * 500e6 * 200_000 / 6400 / 1e12)
+    assert row["ceiling"] == "skipping"
+    assert row["ceiling_fraction"] == pytest.approx(row["effective_tops"] / row["ceiling_tops"])
+
+
+@pytest.mark.small
+def test_a_feed_per_column_is_as_many_feeds_as_columns():
+    on = chip()
+    array = on.pe_array.model_copy(update={"broadcast_domain": "column"})
+    column = on.model_copy(update={"pe_array": array})
+    assert feed_gb_per_s(column) == 4 * feed_gb_per_s(on) == 4 * 32
+
+
+@pytest.mark.parametrize("name", presets())
+def test_no_layer_stands_above_a_ceiling(name):
+    """On every shipped chip: what the machine did in its cycles is what its parts can do in them."""
+    shape = Layer(
+        name="conv",
+        input_height=9,
+        input_width=9,
+        channels=40,
+        filters=24,
+        kernel=(3, 3),
+        padding=(1, 1, 1, 1),
+    )
+    flat = Layer(name="fc", kind="fully_connected", channels=256, filters=64)
+    layers = [zoo.synthetic_layer(x, 0.3, 0.4) for x in (shape, flat)]
+    layers = [dataclasses.replace(x, weights=(x.weights % 8).astype(np.int8)) for x in layers]
+    trace = from_layers("net", layers)
+    on = load_hardware(name)
+    table = plots.roofline_table(simulate(trace, on, left_out=unsupported_layers(trace, on)))
+    assert (table["effective_tops"] <= table["ceiling_tops"] * (1 + 1e-9)).all()
+    assert (table["effectual_tops"] <= on.peak_tops).all()
 
 
 def test_the_longest_layers_are_named_and_names_do_not_overlap():
@@ -93,10 +147,50 @@ def test_layers_without_dram_traffic_are_counted_in_the_title():
     assert np.isinf(plots.roofline_table(one(layer, resident, on=on))["dense_operations_per_byte"]).sum() == 1
 
 
-def test_a_layer_of_zeros_has_only_its_dense_point():
+def test_a_layer_of_zeros_has_no_skipping_ceiling():
     on = chip()
-    figure = plots.roofline(one(array_layer("zeros", on, effectual=0.0), on=on))
-    assert sum(len(c.get_offsets()) for c in figure.axes[0].collections) == 1
+    zeros = one(array_layer("zeros", on, effectual=0.0), on=on)
+    figure = plots.roofline(zeros)
+    assert np.isinf(plots.roofline_table(zeros)["skipping_ceiling_tops"].item())
+    assert "multipliers x dense / slots" not in [t.get_text() for t in figure.legends[0].get_texts()]
+
+
+CPU = pd.DataFrame(
+    [{"cpu": "a CPU", "cores": n, "int8_tops": 0.2 * n, "memory_gb_per_s": 20} for n in (1, 2)]
+)
+
+
+def test_a_measured_cpu_stands_beside_the_chip():
+    figure = plots.roofline(result(), CPU)
+    roofs = [line for line in figure.axes[0].get_lines() if "measured" in str(line.get_label())]
+    assert [float(np.max(line.get_ydata())) for line in roofs] == pytest.approx([0.2, 0.4])
+    x, y = roofs[0].get_data()
+    assert y[0] == pytest.approx(x[0] * 0.02)
+    assert figure.axes[0].get_ylim()[1] > 0.4
+    with pytest.raises(InputError, match="no column 'int8_tops'"):
+        plots.roofline(result(), CPU.drop(columns="int8_tops"))
+
+
+def test_an_arrow_leads_from_before_to_after_and_one_is_the_network():
+    was, now = result(chip("dense"), tile_cycles=400), result(chip(), tile_cycles=200)
+    table = plots.roofline_change_table(was, now)
+    assert table["layer"].tolist() == ["conv0", "conv1", "conv2", "all layers"]
+    assert (table["speedup"] > 1.5).all()
+    total = table.iloc[-1]
+    assert total["before_cycles"] == table["before_cycles"].iloc[:-1].sum()
+    figure = plots.roofline_change(was, now, CPU)
+    arrows = [t for t in figure.axes[0].texts if not t.get_text()]
+    assert len(arrows) == 4
+    np.testing.assert_allclose(
+        [arrow.xy for arrow in arrows], table[["after_dense_operations_per_byte", "after_effective_tops"]]
+    )
+    assert figure.axes[0].get_title(loc="left") == "toy, on dense to sparse"
+
+
+@pytest.mark.small
+def test_runs_of_other_layers_have_no_arrows():
+    with pytest.raises(InputError, match="must have the same layers"):
+        plots.roofline_change_table(result(layers=2), result(layers=3))
 
 
 @pytest.mark.small

@@ -61,7 +61,7 @@ def test_a_flat_sweep_still_has_ticks_on_its_axis():
 
 
 def test_energy_band_reaches_from_low_to_high():
-    figure = plots.sweep(table(energy_uj_low=[400.0] * 3, energy_uj_high=[2000.0] * 3), "rows")
+    figure = plots.sweep(table(energy_uj_p05=[400.0] * 3, energy_uj_p95=[2000.0] * 3), "rows")
     (band,) = figure.axes[1].collections
     heights = band.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (400, 2000)
@@ -69,7 +69,7 @@ def test_energy_band_reaches_from_low_to_high():
 
 
 def test_words_are_points_without_lines_and_a_bar_from_low_to_high_each():
-    words = table(("skip", "gate", "compute"), energy_uj_low=[400.0] * 3, energy_uj_high=[2000.0] * 3)
+    words = table(("skip", "gate", "compute"), energy_uj_p05=[400.0] * 3, energy_uj_p95=[2000.0] * 3)
     figure = plots.sweep(words, "rows")
     assert {line.get_linestyle() for panel in figure.axes for line in panel.lines} == {"None"}
     (bars,) = figure.axes[1].collections

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from accelsim.hardware import Accelerator
-from accelsim.plan import Tile
+from accelsim.plan import Tile, Unrolling
 from accelsim.reference.inner_join import tile_counts
 from accelsim.tables import TILE_CAUSES
 from accelsim.trace import LayerTrace, from_arrays
@@ -74,11 +74,22 @@ def whole_tile(trace: LayerTrace) -> Tile:
     return Tile(0, n, 0, k, 0, trace.layer.group_channels, 0, p, 0, q)
 
 
-def run(machine: Accelerator, weights: Any, activations: Any, **geometry: Any) -> dict[str, int]:
+def masks(*works: int) -> list[int]:
+    """A row of 8-channel chunks with that many ones at the start of each."""
+    return [int(i < work) for work in works for i in range(8)]
+
+
+def run(
+    machine: Accelerator,
+    weights: Any,
+    activations: Any,
+    spatial: Unrolling | None = None,
+    **geometry: Any,
+) -> dict[str, int]:
     """Counts of the one tile that is the whole layer; arrays, or lists that become int8."""
     arrays = [x if isinstance(x, np.ndarray) else np.array(x, np.int8) for x in (weights, activations)]
     trace = from_arrays(*arrays, **geometry)
-    return tile_counts(trace, whole_tile(trace), machine)
+    return tile_counts(trace, whole_tile(trace), machine, spatial)
 
 
 def causes(counts: dict[str, int]) -> dict[str, int]:

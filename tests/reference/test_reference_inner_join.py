@@ -6,7 +6,7 @@ In the drawings a column is a cycle: `f` fill, `m` mac, `i` lane_idle, `e` empty
 
 import numpy as np
 import pytest
-from inner_join_cases import causes, chip, run
+from inner_join_cases import causes, chip, masks, run
 
 from accelsim.plan import Tile
 from accelsim.reference import REFERENCES
@@ -15,11 +15,6 @@ from accelsim.tables import COUNTERS
 from accelsim.trace import from_arrays
 
 pytestmark = pytest.mark.small
-
-
-def masks(*works: int) -> list[int]:
-    """A row of 8-channel chunks with that many ones at the start of each."""
-    return [int(i < work) for work in works for i in range(8)]
 
 
 def test_one_step_counts_everything_once():

@@ -1,4 +1,4 @@
-"""Laws of the inner_join reference on drawn layers, tiles and chips.
+"""Laws of the inner_join reference on drawn layers, tiles, chips and unrollings.
 
 `recurrence` is section 4 of docs/dataflows/inner_join.md and the waits of its section 6 written out as
 arithmetic; the reference steps a machine. They share nothing but the page.
@@ -8,94 +8,11 @@ from itertools import product
 
 import numpy as np
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from inner_join_cases import chip, whole_tile
+from inner_join_draws import cases
 
-from accelsim.plan import Tile
+from accelsim.plan import Unrolling
 from accelsim.reference.inner_join import tile_counts
 from accelsim.tables import COUNTERS, TILE_CAUSES
-from accelsim.trace import from_arrays
-
-POLICIES = ("compute", "gate", "skip")
-
-
-@st.composite
-def traces(draw):
-    """A small layer with drawn geometry, types, zero points and densities."""
-    groups = draw(st.integers(1, 3))
-    filters, channels = draw(st.integers(1, 4 if groups < 3 else 1)) * groups, draw(st.integers(1, 40))
-    kernel = draw(st.tuples(st.integers(1, 2), st.integers(1, 3)))
-    dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
-    padding = draw(st.tuples(*[st.integers(0, 2)] * 4))
-    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
-    height = draw(st.integers(max(1, spans[0] - padding[0] - padding[2]), 4))
-    width = draw(st.integers(max(1, spans[1] - padding[1] - padding[3]), 5))
-    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    densities = draw(st.tuples(*[st.sampled_from([0.0, 0.3, 0.6, 0.8, 1.0])] * 2))
-    dtype = draw(st.sampled_from([np.int8, np.uint8]))
-    zeros = draw(st.lists(st.sampled_from([0, 3, 127]), min_size=filters, max_size=filters))
-    zero = draw(st.sampled_from([0, 5]))
-
-    def tensor(shape, density, zero_points):
-        values = random.integers(1, 100, shape) + zero_points  # differs from the zero point, and may wrap
-        return np.where(random.random(shape) < density, values, zero_points).astype(np.uint8).view(dtype)
-
-    return from_arrays(
-        tensor((filters, *kernel, channels), densities[0], np.reshape(zeros, (-1, 1, 1, 1))),
-        tensor((draw(st.integers(1, 2)), height, width, channels * groups), densities[1], zero),
-        stride=draw(st.tuples(st.integers(1, 2), st.integers(1, 2))),
-        padding=padding,
-        dilation=dilation,
-        groups=groups,
-        weight_zero_points=zeros,
-        activation_zero_point=zero,
-    )
-
-
-@st.composite
-def chips(draw):
-    assignment, sync = draw(st.sampled_from([("pooled", "step"), ("fixed", "step"), ("fixed", "set")]))
-    policies = draw(st.tuples(*[st.sampled_from(POLICIES)] * 2))
-    encodings = [
-        "bitmask" if policy == "skip" else draw(st.sampled_from(["dense", "bitmask"])) for policy in policies
-    ]
-    return chip(
-        rows=draw(st.integers(1, 4)),
-        columns=draw(st.integers(1, 3)),
-        lanes=draw(st.integers(1, 4)),
-        weight_policy=policies[0],
-        activation_policy=policies[1],
-        weights=encodings[0],
-        activations=encodings[1],
-        queue_depth=draw(st.integers(1, 4)),
-        queue_latency_cycles=draw(st.integers(1, 3)),
-        pipeline_cycles=draw(st.integers(0, 3)),
-        lane_assignment=assignment,
-        lane_sync=sync,
-        broadcast_domain=draw(st.sampled_from(["array", "column", "row"])),
-        array_feed_bytes_per_cycle=draw(st.sampled_from([3, 12, 40, 1000])),
-        weight_bits=draw(st.sampled_from([8, 16])),
-        drain_elements_per_cycle=draw(st.sampled_from([1, 2, 1000])),
-    )
-
-
-@st.composite
-def tiles(draw, trace):
-    """The layer, or any box with content; it may begin and end inside a group and inside a chunk."""
-    box = whole_tile(trace)
-    if draw(st.booleans()):
-        return box
-    bounds = []
-    for extent in (box.n1, box.k1, box.c1, box.p1, box.q1):
-        first = draw(st.integers(0, extent - 1))
-        bounds += [first, draw(st.integers(first + 1, extent))]
-    return Tile(*bounds)
-
-
-@st.composite
-def cases(draw):
-    trace = draw(traces())
-    return trace, draw(tiles(trace)), draw(chips())
 
 
 def window(trace, n, p, q, k):
@@ -133,7 +50,7 @@ def stored_bytes(nonzero, encoding, policy, bits):
     return -(-int(values) * bits // 8) + mask * (encoding == "bitmask" or policy != "compute")
 
 
-def tile_sets(trace, tile, array):
+def tile_sets(trace, tile, spatial):
     """(filters, positions) of each set."""
     per_group = trace.layer.group_filters
     by_group = {}
@@ -141,19 +58,39 @@ def tile_sets(trace, tile, array):
         by_group.setdefault(k // per_group, []).append(k)
     blocks, whole = [], []  # `whole`: groups that share a block
     for ks in by_group.values():
-        if len(ks) == per_group and len(whole) + len(ks) <= array.rows:
+        if len(ks) == per_group and len(whole) + len(ks) <= spatial.filters:
             whole += ks
             continue
         blocks += [whole] if whole else []
-        whole = ks if len(ks) == per_group <= array.rows else []
-        blocks += [] if whole else [ks[i : i + array.rows] for i in range(0, len(ks), array.rows)]
+        whole = ks if len(ks) == per_group <= spatial.filters else []
+        blocks += [] if whole else [ks[i : i + spatial.filters] for i in range(0, len(ks), spatial.filters)]
     blocks += [whole] if whole else []
     spots = list(product(range(tile.n0, tile.n1), range(tile.p0, tile.p1), range(tile.q0, tile.q1)))
-    return [(ks, spots[i : i + array.columns]) for ks in blocks for i in range(0, len(spots), array.columns)]
+    size = spatial.positions
+    return [(ks, spots[i : i + size]) for ks in blocks for i in range(0, len(spots), size)]
 
 
-def step_of(trace, tile, machine, filters, positions, tap, c):
-    """Bytes of a step, and the slots of each lane of each PE (one number if they step together)."""
+def step_of(trace, tile, machine, filters, positions, chunks):
+    """Bytes of a step of a chunk or None by part, and the slots of each PE as `part_of` has them."""
+    size, slots = 0, {}
+    for part, chunk in enumerate(chunks):
+        if chunk is None:
+            slots |= {(i, j, part): [0] * widths(machine.pe_array) for i, j in product(filters, positions)}
+            continue
+        *tap, c = chunk
+        part_size, part_slots = part_of(trace, tile, machine, filters, positions, tuple(tap), c)
+        size += part_size
+        slots |= {(i, j, part): works for (i, j), works in part_slots.items()}
+    return size, slots
+
+
+def widths(array):
+    """Consumers of a PE's steps: lanes, or one if they step together."""
+    return array.lanes if array.lane_sync == "set" else 1
+
+
+def part_of(trace, tile, machine, filters, positions, tap, c):
+    """Bytes of a part's chunks, and the slots of each lane of each of its PEs (one number if they step together)."""
     array, encodings = machine.pe_array, machine.encodings
     channels = slice(c, min(c + array.chunk_elements, tile.c1))
     weights = {
@@ -187,12 +124,25 @@ def step_of(trace, tile, machine, filters, positions, tap, c):
     return size, slots
 
 
-def recurrence(trace, tile, machine):
+def set_steps(trace, tile, array, parts):
+    """(r, s, first channel), or None, of each part in each step of a set."""
+    kernel_height, kernel_width = trace.layer.kernel
+    cuts = range(tile.c0, tile.c1, array.chunk_elements)
+    total = kernel_height * kernel_width * len(cuts)
+    steps = [[None] * parts for _ in range(-(-total // parts))]
+    for r, s, (index, c) in product(range(kernel_height), range(kernel_width), enumerate(cuts)):
+        number = (r * kernel_width + s) * len(cuts) + index
+        steps[number // parts][number % parts] = (r, s, c)
+    return steps
+
+
+def recurrence(trace, tile, machine, spatial):
     """compute_cycles and the lane-cycles of the waits, from the equations."""
     array = machine.pe_array
-    sets = tile_sets(trace, tile, array)
-    taps = list(product(*map(range, trace.layer.kernel), range(tile.c0, tile.c1, array.chunk_elements)))
-    rows, columns = [[i] for i in range(array.rows)], [[j] for j in range(array.columns)]
+    spatial = spatial or Unrolling(array.rows, array.columns)
+    sets = tile_sets(trace, tile, spatial)
+    steps, parts = set_steps(trace, tile, array, spatial.parts), range(spatial.parts)
+    rows, columns = [[i] for i in range(spatial.filters)], [[j] for j in range(spatial.positions)]
     if array.broadcast_domain != "row":
         rows = [[i for row in rows for i in row]]
     if array.broadcast_domain != "column":
@@ -206,10 +156,10 @@ def recurrence(trace, tile, machine):
             positions = {j: spots[j] for j in used_columns if j < len(spots)}
             if not filters or not positions:
                 continue
-            for pe in product(filters, positions):  # lanes meet between sets
+            for pe in product(filters, positions, parts):  # lanes meet between sets
                 ends[pe] = [max(ends.get(pe, [0]))] * len(ends.get(pe, [0] * array.lanes))
-            for step, (r, s, c) in enumerate(taps):
-                size, slots = step_of(trace, tile, machine, filters, positions, (r, s), c)
+            for step, chunks in enumerate(steps):
+                size, slots = step_of(trace, tile, machine, filters, positions, chunks)
                 early = (sent[-1] + 1) if sent else 0
                 if len(sent) >= array.queue_depth:
                     early = max(early, *starts[len(sent) - array.queue_depth])
@@ -229,7 +179,7 @@ def recurrence(trace, tile, machine):
                     ends[pe] = [b + max(work, 1) for b, work in zip(begin, works, strict=True)]
                     starts[-1] += begin
                     last_set[pe] = index
-            done = max(end for pe in product(filters, positions) for end in ends[pe])
+            done = max(end for pe in product(filters, positions, parts) for end in ends[pe])
             drained = -(-len(filters) * len(positions) // machine.postprocessor.drain_elements_per_cycle)
             drains.append(max([done, *drains[-1:]]) + drained)
         last_ends |= {pe: (max(end), last_set[pe] == len(sets) - 1) for pe, end in ends.items()}
@@ -237,7 +187,8 @@ def recurrence(trace, tile, machine):
     end = max(pe_end for pe_end, _ in last_ends.values())
     waits["imbalance"] = array.lanes * sum(end - pe_end for pe_end, in_last in last_ends.values() if in_last)
     waits["drain_wait"] = array.multipliers * (max(last_drains) - end)
-    return {"compute_cycles": max(last_drains) + array.pipeline_cycles} | {
+    tree_cycles = (spatial.parts - 1).bit_length()
+    return {"compute_cycles": max(last_drains) + array.pipeline_cycles + tree_cycles} | {
         f"{cause}_lane_cycles": lane_cycles for cause, lane_cycles in waits.items()
     }
 
@@ -245,17 +196,16 @@ def recurrence(trace, tile, machine):
 @settings(deadline=None)
 @given(cases())
 def test_stepped_machine_obeys_the_recurrence(case):
-    trace, tile, machine = case
-    counts = tile_counts(trace, tile, machine)
-    expected = recurrence(trace, tile, machine)
+    counts = tile_counts(*case)
+    expected = recurrence(*case)
     assert {name: counts[name] for name in expected} == expected
 
 
 @settings(deadline=None)
 @given(cases())
 def test_pairs_are_those_of_the_windows(case):
-    trace, tile, machine = case
-    counts = tile_counts(trace, tile, machine)
+    trace, tile, machine, _ = case
+    counts = tile_counts(*case)
     both = sum(int((weights & nonzero).sum()) for weights, nonzero, _ in pairs(trace, tile))
     padding = sum(int(outside.sum()) for _, _, outside in pairs(trace, tile))
     assert counts["effectual_macs"] == both
@@ -266,8 +216,8 @@ def test_pairs_are_those_of_the_windows(case):
 @settings(deadline=None)
 @given(cases())
 def test_books_close(case):
-    trace, tile, machine = case
-    counts = tile_counts(trace, tile, machine)
+    trace, tile, machine, spatial = case
+    counts = tile_counts(*case)
     kernel_height, kernel_width = trace.layer.kernel
     assert tuple(counts) == COUNTERS
     assert all(type(value) is int and value >= 0 for value in counts.values())
@@ -282,8 +232,5 @@ def test_books_close(case):
     assert counts["gated_lane_cycles"] == counts["gated_macs"]
     assert counts["weight_operand_reads"] == counts["done_macs"]
     assert counts["activation_operand_reads"] + counts["padding_operand_reads"] == counts["done_macs"]
-    assert (
-        counts["accumulator_updates"]
-        <= counts["done_macs"]
-        <= (counts["accumulator_updates"] * machine.pe_array.lanes)
-    )
+    part_updates = counts["accumulator_updates"] - (spatial.parts - 1 if spatial else 0) * tile.outputs
+    assert part_updates <= counts["done_macs"] <= part_updates * machine.pe_array.lanes

@@ -25,7 +25,7 @@ FILES = {
     "summary.json",
     *(
         f"plots/{name}.{end}"
-        for name in ("cycles", "energy", "roofline", "timeline")
+        for name in ("cycles", "energy", "flow", "roofline", "timeline")
         for end in ("svg", "csv")
     ),
 }

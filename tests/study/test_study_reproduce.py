@@ -60,7 +60,9 @@ def test_a_table_is_a_command_and_files(tmp_path: Path) -> None:
     }
     listed = json.loads(CliRunner().invoke(app, ["reproduce", "--json"]).stdout)
     assert [entry["name"] for entry in listed] == list(ENTRIES)
-    with pytest.raises(InputError, match="nothing to reproduce is called 'eia'; there are: deep-compression"):
+    with pytest.raises(
+        InputError, match="nothing to reproduce is called 'eia'; there are: chen-hpca2020, deep"
+    ):
         reproduce("eia")
 
 

@@ -153,7 +153,7 @@ def test_points_that_cannot_fit_are_rows_with_their_error_whoever_ran_them(npz: 
     table = pd.read_csv(one)
     errors = table["error"].fillna("").tolist()
     assert [bool(error) for error in errors] == [True, False, False] * 2
-    assert all("more than the scratchpad of 64" in error for error in (errors[0], errors[3]))
+    assert all("no plan fits the scratchpad of 64 bytes" in error for error in (errors[0], errors[3]))
     assert table["cycles_mean"].isna().tolist() == [True, False, False] * 2
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from accelsim.dataflows import inner_join, unsupported_layers
 from accelsim.hardware import load_hardware, presets
+from accelsim.reference import inner_join as inner_join_reference
 from accelsim.study.verify import verify
 from accelsim.tables import COUNTERS
 from accelsim.trace import NetworkTrace, from_arrays, from_layers
@@ -43,6 +44,23 @@ def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace) -
     assert report.document()["layers"] == len(report.layers)
 
 
+def test_every_unrolling_of_a_flexible_array_is_verified(trace: NetworkTrace) -> None:
+    chip = load_hardware("both-skip-16x16", ["pe_array.unrolling=flexible", "dram.peak_gb_per_s=400"])
+    asked: set[Any] = set()
+    real = inner_join_reference.tile_counts
+
+    def noted(layer: Any, tile: Any, chip: Any, spatial: Any = None) -> Any:
+        asked.add(spatial)
+        return real(layer, tile, chip, spatial)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inner_join_reference, "tile_counts", noted)
+        report = verify(trace, chip, seconds=4)
+    assert report.differences == []
+    assert None not in asked
+    assert any(spatial.parts > 1 for spatial in asked)
+
+
 def test_without_a_trace_layers_are_drawn() -> None:
     report = verify(None, load_hardware("both-skip-16x16"), seconds=0)
     assert (report.tiles, report.drawn) == (0, 1)
@@ -55,8 +73,8 @@ def test_a_counter_that_differs_is_named_with_both_numbers(
 ) -> None:
     real = inner_join.tile_counters
 
-    def wrong(*arguments: Any) -> Any:
-        counted = real(*arguments).copy()
+    def wrong(*arguments: Any, **choices: Any) -> Any:
+        counted = real(*arguments, **choices).copy()
         counted[:, COUNTERS.index(counter)] += 7
         return counted
 

@@ -1,0 +1,80 @@
+"""Fused layers: one WORK table whose tiles belong to several layers, and a result for each layer.
+
+::
+
+    tile t of layer i: its gap (what passes since the tile before it, of whatever layer) and its compute
+    cycles of layer i = sum over its tiles; what drains after the last compute is the last tile's
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.audit.between import check_chain
+from accelsim.dataflows import DATAFLOWS
+from accelsim.energy.table import EnergyTable
+from accelsim.execution.layer import layer_result, work_table
+from accelsim.hardware import Accelerator
+from accelsim.machine import run_layer
+from accelsim.machine.idle import layer_cycles
+from accelsim.results import LayerResult
+from accelsim.schedule.chain import chain_sizes, chain_traffic
+from accelsim.schedule.held import Held
+from accelsim.schedule.planning import LayerInput
+from accelsim.tables import COUNTERS, Table
+
+Ints = npt.NDArray[np.int64]
+
+
+def run_fused(
+    inputs: Sequence[LayerInput],
+    index: int,
+    chip: Accelerator,
+    table: EnergyTable,
+    held: Sequence[Held],
+    seed: int,
+) -> list[LayerResult]:
+    """Count, time, price and audit a chain of input `index`; results in the order of its layers."""
+    cut = held[0].cut
+    assert cut is not None
+    sizes = chain_sizes(inputs, bool(held[0].kept_in_bytes), bool(held[-1].kept_out_bytes))
+    planned = chain_traffic(inputs, sizes, cut, chip)
+    layer_of, bands = planned.bands.layer_of, planned.bands
+    boxes = np.zeros((len(layer_of), 10), np.int64)
+    counters = np.zeros((len(layer_of), len(COUNTERS)), np.int64)
+    for i, one in enumerate(inputs):
+        boxes[layer_of == i] = bands.boxes[i]
+        counters[layer_of == i] = DATAFLOWS[chip.dataflow].tile_counters(one.prepared, bands.boxes[i], chip)
+    work = work_table(boxes, counters, planned.traffic)
+    free = chip.with_capacity(chip.scratchpad.capacity_bytes - held[0].held_bytes)
+    timeline = run_layer(work, free)
+    drain_wait, fetch_wait = tile_waits(timeline)
+    names = tuple(one.trace.layer.name for one in inputs)
+    results = []
+    for i, one in enumerate(inputs):
+        own = layer_of == i
+        waits = {"drain_wait": int(drain_wait[own].sum()), "fetch_wait": int(fetch_wait[own].sum())}
+        cycles = int(work["compute_cycles"][own].sum()) + sum(waits.values())
+        tiles = work[own], timeline[own]
+        results.append(
+            layer_result(
+                one, index, chip, table, held[i], cut.plans[i], tiles, cycles, waits, seed, fused=names
+            )
+        )
+    check_chain(results, work, timeline, free)
+    return results
+
+
+def tile_waits(timeline: Table) -> tuple[Ints, Ints]:
+    """Cycles before each tile's compute in which none computes, by cause, as `machine.idle` tells them apart.
+
+    Returns
+    -------
+    drain_wait, fetch_wait : int64 [tiles]; what drains after the last compute counts with the last tile
+    """
+    computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
+    drain_wait = np.maximum(timeline["reserved_cycle"] - computed, 0)
+    fetch_wait = timeline["compute_start_cycle"] - computed - drain_wait
+    drain_wait[-1] += layer_cycles(timeline) - int(timeline["compute_end_cycle"][-1])
+    return drain_wait, fetch_wait

@@ -1,0 +1,132 @@
+"""A layer that runs alone; and the result of any layer that has been timed, priced and audited."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from accelsim.audit.books import check_layer
+from accelsim.audit.outputs import check_outputs
+from accelsim.dataflows import DATAFLOWS
+from accelsim.energy import action_counts, price
+from accelsim.energy.table import EnergyTable
+from accelsim.hardware import Accelerator
+from accelsim.machine import run_layer
+from accelsim.machine.dram import BandwidthChannel
+from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.mapper.search import checked
+from accelsim.network import LayerNode
+from accelsim.plan import Plan
+from accelsim.results import LayerResult
+from accelsim.schedule.held import Held
+from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
+from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
+
+
+def run_alone(
+    given: LayerInput,
+    node: LayerNode,
+    index: int,
+    chip: Accelerator,
+    table: EnergyTable,
+    held: Held,
+    seed: int,
+) -> LayerResult:
+    """One layer of input `index`: plan (unless one is given), count, time, price, audit."""
+    free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
+    sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
+    chosen = held.plan or given.wanted.best(given.prepared, sizes, free)
+    boxes, traffic = checked(chosen, node.layer, free, sizes)
+    counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
+    work = work_table(boxes, counters, traffic)
+    timeline = run_layer(work, free)
+    waits = idle_cycles(timeline)
+    return layer_result(
+        given,
+        index,
+        chip,
+        table,
+        held,
+        chosen,
+        (work, timeline),
+        layer_cycles(timeline),
+        waits,
+        seed,
+    )
+
+
+def work_table(boxes: Any, counters: Any, traffic: Any) -> Table:
+    """The WORK table of tiles from their boxes, counters and traffic: int64 [tiles, columns] each."""
+    work = np.zeros(len(boxes), WORK)
+    for names, values in ((BOX, boxes), (COUNTERS, counters), (TRAFFIC, traffic)):
+        for i, name in enumerate(names):
+            work[name] = values[:, i]
+    return work
+
+
+def layer_result(
+    given: LayerInput,
+    index: int,
+    chip: Accelerator,
+    table: EnergyTable,
+    held: Held,
+    plan: Plan,
+    tiles: tuple[Table, Table],
+    cycles: int,
+    waits: Mapping[str, int],
+    seed: int,
+    fused: tuple[str, ...] = (),
+) -> LayerResult:
+    """Price and audit a layer that has been timed.
+
+    Parameters
+    ----------
+    tiles : WORK and TIMELINE of the layer's tiles
+    cycles : of the layer, and of these `waits`, in which none of its tiles computes, by cause
+    fused : names of the chain that it is part of
+    """
+    trace, (work, timeline), array = given.trace, tiles, chip.pe_array
+    outputs = check_outputs(
+        trace,
+        array.weight_policy,
+        array.activation_policy,
+        seed=seed,
+        accumulator_bits=array.accumulator_bits,
+    )
+    totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
+    actions = action_counts(totals | {"cycles": cycles}, chip)
+    moved = sum(totals[name] for name in IN_DRAM)
+    result = LayerResult(
+        name=trace.layer.name,
+        kind=trace.layer.kind,
+        input=index,
+        cycles=cycles,
+        dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved),
+        lane_cycles=_lane_cycles(totals, waits, array.multipliers),
+        totals=totals,
+        energy=tuple(price(actions, chip, table)),
+        layer=trace.layer,
+        plan=plan,
+        work=work,
+        timeline=timeline,
+        weight_density_fraction=given.prepared.nonzero_weights / trace.weights.size,
+        activation_density_fraction=given.prepared.nonzero_activations / trace.activations.size,
+        outputs_drawn=given.drawn,
+        outputs_checked=outputs.checked,
+        outputs_checked_whole=outputs.whole,
+        held_bytes=held.held_bytes,
+        kept_in_bytes=held.kept_in_bytes,
+        kept_out_bytes=held.kept_out_bytes,
+        saved_dram_bytes=held.saved(trace.layer.name, moved),
+        fused=fused,
+    )
+    check_layer(result, chip)
+    return result
+
+
+def _lane_cycles(totals: Mapping[str, int], waits: Mapping[str, int], multipliers: int) -> dict[str, int]:
+    """Lane-cycles by cause, inside the tiles and between them."""
+    found = {cause: totals.get(f"{cause}_lane_cycles", 0) for cause in CAUSES}
+    for cause, waited in waits.items():
+        found[cause] += waited * multipliers
+    return found
