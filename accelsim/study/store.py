@@ -2,7 +2,7 @@
 
 ::
 
-    points       key, status, error, one column per axis, one per figure of `report.run_row`
+    points       key, number, status, error, one column per axis, one per figure of `report.run_row`
     layers       a row per point, input and layer, as layers.csv
     tiles        a row per point, input, layer and tile, as tiles.csv       (on demand)
     provenance   versions, seeds and hashes, once for all points that share them
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, InputError
+from accelsim.study.store_tables import TABLES, plain, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 DONE, FAILED = "done", "failed"
-_TABLES = (
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    "CREATE TABLE provenance (id INTEGER PRIMARY KEY, hash TEXT UNIQUE NOT NULL, facts TEXT NOT NULL)",
-    "CREATE TABLE points (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, status TEXT NOT NULL, "
-    "error TEXT NOT NULL, provenance INTEGER REFERENCES provenance (id))",
-    "CREATE TABLE layers (point INTEGER NOT NULL REFERENCES points (id))",
-    "CREATE TABLE tiles (point INTEGER NOT NULL REFERENCES points (id))",
-    "CREATE INDEX layers_of_point ON layers (point)",
-    "CREATE INDEX tiles_of_point ON tiles (point)",
-)
 # From each older schema to the next: statements. (Schema 1 is the first.)
 MIGRATIONS: dict[int, tuple[str, ...]] = {}
 
@@ -109,6 +100,7 @@ class Store:
         key: str,
         settings: Mapping[str, Any],
         *,
+        number: int | None = None,
         figures: Mapping[str, Any] | None = None,
         error: str = "",
         provenance: Mapping[str, Any] | None = None,
@@ -121,16 +113,21 @@ class Store:
         ----------
         key : hash of all that decides the point's figures
         settings : value of each axis
+        number : place in the study's order; a row of the same place and another key (of older code, say) goes
         figures : `report.run_row`, of a point that is done; None of one that failed with `error`
         provenance : versions, seeds and hashes
         layers, tiles : rows of layers.csv, of tiles.csv
         """
         status = FAILED if figures is None else DONE
         row: dict[str, Any] = {"key": key, "status": status, "error": error}
-        row |= {name: _plain(value) for name, value in {**(figures or {}), **settings}.items()}
+        row |= {name: plain(value) for name, value in {**(figures or {}), **settings}.items()}
         with self._errors("write a point"), self._transaction():
             row["provenance"] = self._provenance(dict(provenance or {}))
+            if number is not None:
+                row["number"] = number
             self._columns("points", row)
+            if number is not None:
+                self._forget(number, key)
             point = self._insert_point(row)
             for name, table in (("layers", layers), ("tiles", tiles)):
                 self._run(f"DELETE FROM {name} WHERE point = ?", (point,))
@@ -157,6 +154,15 @@ class Store:
     def study(self) -> str:
         """The text of the study's file."""
         return self._meta("study")
+
+    def fact(self, name: str) -> str:
+        """What the driver noted of the study: `file`, `points`, `excluded`; empty if nothing."""
+        return self._meta(name)
+
+    def write_fact(self, name: str, value: str) -> None:
+        """Note something of the study."""
+        with self._errors("write it"):
+            self._run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def provenance(self, identity: int) -> dict[str, Any]:
         """Versions, seeds and hashes of points, by the number in their column `provenance`."""
@@ -196,7 +202,7 @@ class Store:
         self._run("PRAGMA synchronous = NORMAL")
         with self._transaction():
             if not self._run("SELECT 1 FROM sqlite_master").fetchone():
-                for text in _TABLES:
+                for text in TABLES:
                     self._run(text)
                 self._columns("points", dict.fromkeys(axes))
                 facts = {"schema_version": str(SCHEMA_VERSION), "study": study, "axes": json.dumps(axes)}
@@ -243,21 +249,26 @@ class Store:
         known = {found[1] for found in self._run(f"PRAGMA table_info({table})")}
         for name in row:
             if name not in known:
-                self._run(f"ALTER TABLE {table} ADD COLUMN {_quoted(name)}")
+                self._run(f"ALTER TABLE {table} ADD COLUMN {quoted(name)}")
+
+    def _forget(self, number: int, key: str) -> None:
+        old = "SELECT id FROM points WHERE number = ? AND key <> ?"
+        for table, column in (("layers", "point"), ("tiles", "point"), ("points", "id")):
+            self._run(f"DELETE FROM {table} WHERE {column} IN ({old})", (number, key))
 
     def _insert_point(self, row: Mapping[str, Any]) -> int:
-        names = ", ".join(_quoted(name) for name in row)
+        names = ", ".join(quoted(name) for name in row)
         marks = ", ".join("?" * len(row))
-        changed = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in row)
+        changed = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in row)
         text = f"INSERT INTO points ({names}) VALUES ({marks}) ON CONFLICT (key) DO UPDATE SET {changed}"
         self._run(text, list(row.values()))
         return int(self._run("SELECT id FROM points WHERE key = ?", (row["key"],)).fetchone()[0])
 
     def _insert_table(self, name: str, point: int, table: "pd.DataFrame") -> None:
         self._columns(name, dict.fromkeys(map(str, table.columns)))
-        columns = ", ".join(["point", *(_quoted(str(column)) for column in table.columns)])
+        columns = ", ".join(["point", *(quoted(str(column)) for column in table.columns)])
         marks = ", ".join("?" * (len(table.columns) + 1))
-        rows = ((point, *map(_plain, values)) for values in table.itertuples(index=False, name=None))
+        rows = ((point, *map(plain, values)) for values in table.itertuples(index=False, name=None))
         assert self._connection is not None
         self._connection.executemany(f"INSERT INTO {name} ({columns}) VALUES ({marks})", rows)
 
@@ -284,18 +295,3 @@ def _locked(path: Path) -> "FileLock":
     except OSError as error:
         raise StoreError(f"{path}.lock: cannot lock: {error.strerror or error}") from error
     return lock
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _plain(value: Any) -> Any:
-    """A value as SQLite keeps it: numbers, text, None."""
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float(value)
-    return value if isinstance(value, int | float | str | None) else json.dumps(value, default=str)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from accelsim.errors import InputError
 from accelsim.hardware.source import MAX_BYTES, refuse_aliases_and_depth
+from accelsim.plan import Objective as Objectives
 from accelsim.study.conditions import condition
 
 Value = int | float | str | bool
@@ -140,6 +141,17 @@ class Budgets(StudyPart):
     energy_uj: float | None = Field(default=None, gt=0)
 
 
+class MappingOptions(StudyPart):
+    """How every point is mapped: as the options of `accelsim run`."""
+
+    objective: Objectives = "cycles"
+    between_layers: Literal["dram", "keep", "fuse"] = "dram"
+    together: bool = False
+    balance_filters: bool = False
+    skip_unsupported: bool = False
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+
+
 class Keep(StudyPart):
     """What the store keeps of a point beside its figures."""
 
@@ -161,8 +173,8 @@ class Study(StudyPart):
     objectives: list[Objective] = Field(default_factory=list)
     sampler: Sampler = Field(default_factory=Sampler)
     budgets: Budgets = Field(default_factory=Budgets)
+    mapping: MappingOptions = Field(default_factory=MappingOptions)
     keep: Keep = Field(default_factory=Keep)
-    skip_unsupported: bool = False
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Study":
@@ -197,23 +209,40 @@ def read_study(path: Path) -> tuple[Study, str]:
         raise InputError(f"{path}: a study's file has at most {MAX_BYTES} bytes, not {len(content)}")
     try:
         text = content.decode("utf-8-sig")
-        refuse_aliases_and_depth(text, str(path))
-        root = yaml.compose(text, yaml.SafeLoader)
-        values = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text at byte {error.start}") from error
+    return parse_study(text, str(path)), text
+
+
+def parse_study(text: str, file: str) -> Study:
+    """A study from its text; `file` is what messages call it. Raises as `read_study`."""
+    try:
+        refuse_aliases_and_depth(text, file)
+        root = yaml.compose(text, yaml.SafeLoader)
+        values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}") from error
+        raise InputError(f"{file}:{mark.line + 1 if mark else 1}: not YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(root, yaml.MappingNode):
-        raise InputError(f"{path}:1: a study must be a mapping of keys")
+        raise InputError(f"{file}:1: a study must be a mapping of keys")
     places = dict(_places(root, ()))
     try:
-        return Study.model_validate(values), text
+        return Study.model_validate(values)
     except ValidationError as error:
-        raise InputError("\n".join(_messages(error, path, places))) from error
+        raise InputError("\n".join(_messages(error, file, places))) from error
+
+
+def place(text: str, file: str, *where: str | int) -> str:
+    """Where a key or an item of a study's text stands: `study.yaml:7`; its nearest parent if it does not."""
+    root = yaml.compose(text, yaml.SafeLoader)
+    places = {} if root is None else dict(_places(root, ()))
+    return f"{file}:{_line(places, where)}"
+
+
+def _line(places: Places, where: tuple[str | int, ...]) -> int:
+    return next((places[where[:end]] for end in range(len(where), -1, -1) if where[:end] in places), 1)
 
 
 def _places(node: yaml.Node, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
@@ -228,11 +257,11 @@ def _places(node: yaml.Node, where: tuple[str | int, ...]) -> Iterator[tuple[tup
             yield from _places(value, (*where, index))
 
 
-def _messages(error: ValidationError, path: Path, places: Places) -> list[str]:
+def _messages(error: ValidationError, file: str, places: Places) -> list[str]:
     found = []
     for detail in error.errors(include_url=False):
         where = tuple(detail["loc"])
-        line = next(places[where[:end]] for end in range(len(where), -1, -1) if where[:end] in places)
+        line = _line(places, where)
         name = ".".join(map(str, where))
         kind, text = detail["type"], detail["msg"].removeprefix("Value error, ")
         if kind == "missing":
@@ -242,5 +271,5 @@ def _messages(error: ValidationError, path: Path, places: Places) -> list[str]:
         else:
             given = "" if kind == "value_error" else f", not {detail['input']!r}"
             told = f"{name}: {text}{given}".removeprefix(": ")
-        found.append((line, f"{path}:{line}: {told}"))
+        found.append((line, f"{file}:{line}: {told}"))
     return [text for _, text in sorted(found)]
