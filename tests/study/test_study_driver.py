@@ -16,8 +16,9 @@ from accelsim.errors import AccelsimError, InputError
 from accelsim.study import driver, executors
 from accelsim.study.driver import run_study
 from accelsim.study.points import evaluate
+from accelsim.study.space import Space
 from accelsim.study.store import Store
-from accelsim.study.study_file import parse_study
+from accelsim.study.study_file import parse_study, read_study
 from accelsim.trace import write
 
 STUDY = """name: small
@@ -308,3 +309,13 @@ def test_the_driver_knows_a_death_when_it_submits(folder, monkeypatch):
 
     monkeypatch.setattr(driver, "workers_of", lambda *_: Breaks())
     assert run(folder / "s.sqlite").done == POINTS - FAILED
+
+
+def test_the_shipped_study_has_the_points_its_page_explains(folder):
+    study, text = read_study(zoo.workloads_folder() / "studies" / "digits.yaml")
+    space = Space(study, text, "digits.yaml")
+    chosen = space.chosen()
+    # 3 sizes x 3 bandwidths x 2 lanes (32 x 32 PEs: the base's), of which 64 multipliers are too few; 2 networks
+    assert (len(chosen), space.excluded) == (2 * 3 * (2 + 2 + 1 - 1), 2 * 3)
+    assert len({one.key for one in chosen}) == len(chosen)
+    assert [one.number for one in chosen] == list(range(len(chosen)))
