@@ -48,14 +48,10 @@ CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
 
 def open_trace(path: Path) -> "NetworkTrace":
-    """A trace from its file; `.npz` and folders of `.npy` are the doors for people without ONNX."""
-    from accelsim.trace import from_folder, from_npz, read
+    """A trace from its file, for commands: what they import stays light."""
+    from accelsim.study import traces
 
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        return from_folder(path)
-    return from_npz(path) if path.suffix == ".npz" else read(path)
+    return traces.open_trace(path)
 
 
 def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
