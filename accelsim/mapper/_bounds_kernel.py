@@ -35,6 +35,14 @@ def counts_of(sizes_of, extents):
 
 
 @kernel
+def weight_sums(sizes_of, counts, extents, layer, chip, sizes, found):
+    """Of all tiles of weights: bytes in DRAM, held bytes, most and fewest held, the first one's in DRAM."""
+    table = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
+    found[0], found[1] = table[:, MOVED].sum(), table[:, HELD].sum()
+    found[2], found[3], found[4] = table[:, HELD].max(), table[:, HELD].min(), table[0, MOVED]
+
+
+@kernel
 def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, rate, sizes):
     """Sums of each tiling that are never more than the exact ones: int64 [tilings, ROW].
 
@@ -66,9 +74,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
         last[:] = counts - 1
         w = of_w[k, c]
         if w[0] < 0:
-            table = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
-            w[0], w[1] = table[:, MOVED].sum(), table[:, HELD].sum()
-            w[2], w[3], w[4] = table[:, HELD].max(), table[:, HELD].min(), table[0, MOVED]
+            weight_sums(sizes_of, counts, extents, layer, chip, sizes, w)
         a = of_a[n, k if grouped else 0, c, p, q]
         if a[0] < 0:
             a[0], a[1], a[2], a[3] = activation_bounds(
