@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import accelsim
 from accelsim.formats import FORMATS, NOfM, Stream
 
 sys.path.append(str(Path(__file__).parents[1] / "frontend"))  # files written by hand there
@@ -175,9 +176,7 @@ def plan_seeds(folder: Path) -> list[bytes]:
 
 
 def device_seeds(folder: Path) -> list[bytes]:
-    from accelsim.hardware import devices
-
-    table = Path(devices.__file__).parent / "dram" / "timing.csv"
+    table = Path(accelsim.__file__).parent / "hardware" / "dram" / "timing.csv"
     head, *rows = table.read_bytes().splitlines(keepends=True)
     names = dict.fromkeys(row.split(b",")[0] for row in rows)
     return [head + b"".join(row for row in rows if row.startswith(name + b",")) for name in names]
