@@ -39,6 +39,7 @@ UNPRICED: dict[str, str] = {
     "reserve_bytes": "bookkeeping of space",
     "release_after_compute_bytes": "bookkeeping of space",
     "release_after_drain_bytes": "bookkeeping of space",
+    "weight_release_bytes": "bookkeeping of space",
     **{
         f"{cause}_lane_cycles": "time, not work; an idle lane leaks, and leakage is priced"
         for cause in TILE_CAUSES

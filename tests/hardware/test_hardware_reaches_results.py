@@ -62,7 +62,7 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "dma.descriptor_cycles": (20, []),
     "dma.chunk_bytes": (64, ["dma.outstanding_chunks=1"]),
     "dma.outstanding_chunks": (1, ["dma.chunk_bytes=64"]),
-    "dma.arbitration": ("fetches_first", ["dma.chunk_bytes=64"]),
+    "dma.arbitration": ("fetches_first", ["dram.peak_gb_per_s=3.2"]),
     "energy.sram": ("sram_hp", []),
     "energy.dram": ("ddr3", []),
     "energy.macro_bytes": (1024, []),
