@@ -30,12 +30,13 @@ def find(m, b, which):
     row, hit, miss = m[bank + S.ROW], -1, -1
     e = m[at + S.HEAD]
     while e >= 0 and (hit < 0 or miss < 0):
-        if m[e + S.E_ROW] == row:
+        place = e & S.PLACES
+        if m[place + S.E_ROW] == row:
             if hit < 0:
                 hit = e
         elif miss < 0:
             miss = e
-        e = m[e + S.NEXT]
+        e = m[place + S.NEXT]
     m[at + S.HIT], m[at + S.MISS] = hit, miss
 
 
@@ -55,7 +56,7 @@ def hold(m, b, command, at, order, entry):
     order = order << _BANK_BITS | b
     m[S.SLOT_AT + place], m[S.SLOT_ORDER + place], m[S.SLOT_REQUEST + place] = at, order, entry
     m[S.HOLDS + command] |= 1 << b
-    bound = S.SHARED + command * S.MAX_GROUPS + m[S.BANK + b * S.BANK_STRIDE + S.GROUP]
+    bound = (S.SHARED + command * S.MAX_GROUPS + m[S.BANK + b * S.BANK_STRIDE + S.GROUP]) & S.PLACES
     m[S.SLOT_BOUND + place] = bound
     ready = max(max(at, m[bound]), m[S.NOW] + 1)
     best_at, best_order = m[S.BEST_AT + command], m[S.BEST_ORDER + command]
@@ -70,7 +71,7 @@ def set_slots(m, b):
     A hit has none beside a request of its direction that the row was opened for: it comes later anyway.
     """
     bank = S.BANK + b * S.BANK_STRIDE
-    mode, active = m[S.MODE], m[bank + S.ACTIVE]
+    mode, active = m[S.MODE] & 1, m[bank + S.ACTIVE]
     at = bank + S.LIST + mode * S.LIST_STRIDE
     hit, miss = m[at + S.HIT], m[at + S.MISS]
     others = ~(1 << b)
@@ -80,12 +81,13 @@ def set_slots(m, b):
             m[S.BEST_AT + command], m[S.BEST_BANK + command] = -1, -1
     write = mode
     if active >= 0:
-        write = m[active + S.E_WRITE]
-        hold(m, b, write, m[bank + S.READ_AT + write], m[active + S.E_SEQ], active)
+        place = active & S.PLACES
+        write = m[place + S.E_WRITE] & 1
+        hold(m, b, write, m[bank + S.READ_AT + write], m[place + S.E_SEQ], active)
     if hit >= 0 and (active < 0 or write != mode):
-        hold(m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[hit + S.E_SEQ], hit)
+        hold(m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[(hit & S.PLACES) + S.E_SEQ], hit)
     if active < 0 and miss >= 0:
-        order = _QUEUED >> _BANK_BITS | m[miss + S.E_SEQ]
+        order = _QUEUED >> _BANK_BITS | m[(miss & S.PLACES) + S.E_SEQ]
         if m[bank + S.ROW] < 0:
             hold(m, b, S.ACT, m[bank + S.ACT_AT], order, miss)
         elif m[S.KEEP_HITS] == 0 or hit < 0 or m[hit + S.E_SEQ] > m[miss + S.E_SEQ]:
@@ -121,7 +123,7 @@ def seek(m, command, earliest):
         low = left & -left
         left ^= low
         place = command * S.MAX_BANKS + popcount(low - 1)
-        at = max(max(m[S.SLOT_AT + place], m[m[S.SLOT_BOUND + place]]), earliest)
+        at = max(max(m[S.SLOT_AT + place], m[m[S.SLOT_BOUND + place] & S.PLACES]), earliest)
         # One number orders by clock, then by order, and tells the bank: no branch that is guessed wrong.
         chosen = min(chosen, (min(at - earliest, _HORIZON) << _CLOCK_BIT) + m[S.SLOT_ORDER + place])
     if chosen < _NONE:
@@ -176,7 +178,7 @@ def take(m, requests, i, clock, base, requested):
         if not taken:
             return i, again
         e = K.enter(m, requests[i])
-        b, which = m[e + S.E_BANK] & _BANK, m[e + S.E_WRITE]
+        b, which = m[e + S.E_BANK] & _BANK, m[e + S.E_WRITE] & 1
         K.append(m, b, which, e)
         bank = S.BANK + b * S.BANK_STRIDE
         at = bank + S.LIST + which * S.LIST_STRIDE
@@ -195,12 +197,12 @@ def take(m, requests, i, clock, base, requested):
 @inlined_kernel
 def issue(m, clock, slot, responded, base, log):
     """Issue a slot's command and advance its request."""
-    e = m[S.SLOT_REQUEST + slot]
-    command, b = slot >> _BANK_BITS, slot & _BANK
+    e = m[S.SLOT_REQUEST + slot] & S.PLACES
+    command, b = slot >> _BANK_BITS & (S.COMMANDS - 1), slot & _BANK
     bank = S.BANK + b * S.BANK_STRIDE
     if log.size:
         K.note(m, log, clock, command, b, m[e + S.E_ROW])
-    which = m[e + S.E_WRITE]
+    which = m[e + S.E_WRITE] & 1
     if command == S.PRE:
         K.precharge(m, clock, b)
     elif command == S.ACT:
@@ -216,7 +218,7 @@ def issue(m, clock, slot, responded, base, log):
         K.unlink(m, b, which, e)
         at = bank + S.LIST + which * S.LIST_STRIDE
         after = m[e + S.NEXT]
-        if after >= 0 and m[after + S.E_ROW] != m[bank + S.ROW]:
+        if after >= 0 and m[(after & S.PLACES) + S.E_ROW] != m[bank + S.ROW]:
             find(m, b, which)
         else:
             m[at + S.HIT] = after

@@ -21,8 +21,8 @@ def note(m, log, clock, command, bank, row):
 @inlined_kernel
 def hold_back(m, command, first, last, clock):
     """No `command` in groups `first` to `last`, that excluded, before a clock."""
-    at = S.SHARED + command * S.MAX_GROUPS
-    for group in range(first, last):
+    at = (S.SHARED + command * S.MAX_GROUPS + first) & S.PLACES
+    for group in range(last - first):
         m[at + group] = max(m[at + group], clock)
 
 
@@ -42,8 +42,8 @@ def activate(m, clock, b, row):
     m[at + S.PRE_AT] = clock + m[S.RAS]
     m[at + S.READ_AT] = clock + m[S.RCD_RD]
     m[at + S.WRITE_AT] = clock + m[S.RCD_WR]
-    own, ring = m[at + S.GROUP], m[at + S.RING]
-    oldest = m[ring + 4]
+    own, ring = m[at + S.GROUP], m[at + S.RING] & S.PLACES
+    oldest = m[ring + 4] & 3
     m[ring + oldest] = clock
     oldest = (oldest + 1) & 3
     m[ring + 4] = oldest
@@ -117,6 +117,7 @@ def refresh(m, clock, rank):
 @inlined_kernel
 def served(m, clock, e, responded, base):
     """A request's RD or WR was issued at `clock`: its window slot, its response, its entry."""
+    e = e & S.PLACES
     write = m[e + S.E_WRITE]
     end = clock
     if write:
@@ -153,7 +154,7 @@ def returned(m, clock):
 @inlined_kernel
 def enter(m, request):
     """Entry of a request (row, bank, write packed): taken from the free list, in no queue yet."""
-    e = m[S.FREE]
+    e = m[S.FREE] & S.PLACES
     m[S.FREE] = m[e + S.NEXT]
     m[e + S.E_WRITE] = request & 1
     m[e + S.E_BANK] = (request >> 1) & 127
@@ -194,7 +195,7 @@ def append(m, b, which, e):
     if tail < 0:
         m[at + S.HEAD] = e
     else:
-        m[tail + S.NEXT] = e
+        m[(tail & S.PLACES) + S.NEXT] = e
     m[at + S.TAIL] = e
     m[at + S.LENGTH] += 1
 
@@ -207,11 +208,11 @@ def unlink(m, b, which, e):
     if before < 0:
         m[at + S.HEAD] = after
     else:
-        m[before + S.NEXT] = after
+        m[(before & S.PLACES) + S.NEXT] = after
     if after < 0:
         m[at + S.TAIL] = before
     else:
-        m[after + S.PREVIOUS] = before
+        m[(after & S.PLACES) + S.PREVIOUS] = before
     m[at + S.LENGTH] -= 1
 
 
