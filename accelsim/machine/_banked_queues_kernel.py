@@ -11,7 +11,7 @@
 The rules are those of DRAMsim3's command queues (docs/dram.md).
 """
 
-from accelsim.jit import bare_kernel, popcount
+from accelsim.jit import bare_kernel, inlined_kernel, popcount
 from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
@@ -70,13 +70,13 @@ def best(m, earliest, first, last):
         slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
         for place in range(first, last + 1):
             s = slot + place * S.SLOT_STRIDE
-            at = max(max(m[s + S.AT], m[m[s + S.BOUND]]), earliest)
+            at = max(max(m[s + S.AT], m[m[s + S.BOUND] & S.PLACES]), earliest)
             if at < clock or (at == clock and turn + m[s + S.ORDER] < order):
                 clock, order, who = at, turn + m[s + S.ORDER], s
     return clock, who
 
 
-@bare_kernel
+@inlined_kernel
 def movable(m, drain):
     """Bank of the oldest waiting request that finds room in its bank's queue; -1 if none does."""
     if m[S.DRAINING] == 0:
@@ -99,7 +99,7 @@ def movable(m, drain):
     return who
 
 
-@bare_kernel
+@inlined_kernel
 def move(m, b):
     """Move a bank's oldest waiting request to its queue."""
     which = 1 if m[S.DRAINING] > 0 else 0
@@ -113,7 +113,7 @@ def move(m, b):
     set_slots(m, b)
 
 
-@bare_kernel
+@inlined_kernel
 def take(m, requests, i, clock, base, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
@@ -129,7 +129,7 @@ def take(m, requests, i, clock, base, requested):
     return i, FAR
 
 
-@bare_kernel
+@inlined_kernel
 def next_try(m, request, clock):
     """Earliest clock, not before `clock`, at which a request could be taken; FAR if that is unknown."""
     write = request & 1
