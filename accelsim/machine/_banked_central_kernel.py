@@ -56,9 +56,7 @@ def hold(m, b, command, at, order, entry):
     order = order << _BANK_BITS | b
     m[S.SLOT_AT + place], m[S.SLOT_ORDER + place], m[S.SLOT_REQUEST + place] = at, order, entry
     m[S.HOLDS + command] |= 1 << b
-    bound = (S.SHARED + command * S.MAX_GROUPS + m[S.BANK + b * S.BANK_STRIDE + S.GROUP]) & S.PLACES
-    m[S.SLOT_BOUND + place] = bound
-    ready = max(max(at, m[bound]), m[S.NOW] + 1)
+    ready = max(max(at, m[m[S.SLOT_BOUND + place] & S.PLACES]), m[S.NOW] + 1)
     best_at, best_order = m[S.BEST_AT + command], m[S.BEST_ORDER + command]
     if ready < best_at or (ready == best_at and order < best_order):
         m[S.BEST_AT + command], m[S.BEST_ORDER + command], m[S.BEST_BANK + command] = ready, order, b
@@ -85,7 +83,9 @@ def set_slots(m, b):
         write = m[place + S.E_WRITE] & 1
         hold(m, b, write, m[bank + S.READ_AT + write], m[place + S.E_SEQ], active)
     if hit >= 0 and (active < 0 or write != mode):
-        hold(m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[(hit & S.PLACES) + S.E_SEQ], hit)
+        hold(
+            m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[(hit & S.PLACES) + S.E_SEQ], hit
+        )
     if active < 0 and miss >= 0:
         order = _QUEUED >> _BANK_BITS | m[(miss & S.PLACES) + S.E_SEQ]
         if m[bank + S.ROW] < 0:

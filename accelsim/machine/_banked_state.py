@@ -9,7 +9,9 @@ too. `shared` holds what banks of a group and of a rank share: tCCD, tRRD, tFAW,
 """
 
 FAR = 1 << 60  # later than any clock
-PLACES = (1 << 32) - 1  # masks a place of the state: the compiler then knows that no index counts from the end
+PLACES = (
+    1 << 32
+) - 1  # masks a place of the state: the compiler then knows that no index counts from the end
 
 # Timing in DRAM clocks, names as in JEDEC's tables; *_TO_* are command to command.
 RCD_RD, RCD_WR, RP, RP_AB, RAS, RC = 0, 1, 2, 3, 4, 5

@@ -80,6 +80,10 @@ def fresh_state(device: DramDevice, ranks: int, controller: Controller) -> Ints:
     if with_queues:
         slots = m[S.SLOT : S.DONE].reshape(-1, S.SLOT_STRIDE)
         slots[:, S.AT], slots[:, S.BOUND] = S.FAR, S.SHARED
+    else:
+        groups = np.arange(banks) // device.banks_per_group
+        for command in range(S.COMMANDS):
+            m[S.SLOT_BOUND + command * S.MAX_BANKS :][:banks] = S.SHARED + command * S.MAX_GROUPS + groups
     places = S.ENTRY + S.ENTRY_STRIDE * np.arange(entries)
     m[places + S.NEXT] = np.append(places[1:], -1)
     m[S.FREE] = S.ENTRY
