@@ -24,7 +24,7 @@ from accelsim.study.samplers import Point as Settings
 from accelsim.study.space import Chosen, Space
 from accelsim.study.store import DONE, Store
 
-_MOST_REPEATED = 3  # answers that are no new point, before one is drawn at random
+_MOST_REPEATED = 20  # answers that are no new point, before one is drawn at random
 _MOST_DRAWN = 1000  # draws without a new point, before a search ends with fewer
 
 
