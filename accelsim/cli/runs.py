@@ -12,6 +12,7 @@ from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, ob
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
     from accelsim.results import NetworkResult
     from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
@@ -36,6 +37,12 @@ KEEP = typer.Option(
     [], "--keep", metavar="TENSOR", help="a tensor that must stay (--between-layers keep or fuse)"
 )
 FUSE = typer.Option([], "--fuse", metavar="A+B", help="layers that must be fused (--between-layers fuse)")
+DRAM_TRACE = typer.Option(
+    None,
+    "--dram-trace",
+    metavar="FOLDER",
+    help="write the DRAM requests of every layer as traces of Ramulator 2 and DRAMsim3 (banked DRAM)",
+)
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
@@ -72,6 +79,7 @@ def run(
     between_layers: str = BETWEEN_LAYERS,
     keep: list[str] = KEEP,
     fuse: list[str] = FUSE,
+    dram_trace: Path | None = DRAM_TRACE,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
@@ -80,19 +88,14 @@ def run(
     if not traces:
         _main_job(out, between, threads, seed, as_json)
         return
-    from accelsim.hardware import load_hardware
     from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
     chosen_for = objective_of(objective)
     fixed = read_plans(plans) if plans is not None else None
-    chips = [load_hardware(name, overrides) for name in hardware]
-    chosen = baseline or chips[0].name
-    if chosen not in (names := [chip.name for chip in chips]):
-        raise InputError(f"--baseline must be one of {', '.join(names)}, not {chosen!r}")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
+    chips, chosen = _chips(hardware, overrides, baseline)
+    _check_dram_trace(dram_trace, chips)
     documents: dict[str, Any] = {}
     for path in traces:
         trace = open_trace(path)
@@ -111,6 +114,7 @@ def run(
                 seed=seed,
                 progress=progress,
             )
+        _write_dram_traces(dram_trace, trace, results, balance_filters, seed)
         summaries = [result.summary() for result in results]
         documents[str(path)] = summary_rows(summaries, chosen)
         if not as_json:
@@ -119,6 +123,42 @@ def run(
             print(f"results in {out / path.stem}")
     if as_json:
         show(documents)
+
+
+def _chips(
+    hardware: list[str], overrides: list[str], baseline: str | None
+) -> tuple[list["Accelerator"], str]:
+    """The chips, and the name of the baseline."""
+    from accelsim.hardware import load_hardware
+
+    chips = [load_hardware(name, overrides) for name in hardware]
+    chosen = baseline or chips[0].name
+    if chosen not in (names := [chip.name for chip in chips]):
+        raise InputError(f"--baseline must be one of {', '.join(names)}, not {chosen!r}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
+    return chips, chosen
+
+
+def _check_dram_trace(folder: Path | None, chips: "Sequence[Accelerator]") -> None:
+    """Before anything is run."""
+    for chip in chips if folder is not None else ():
+        if chip.dram.model != "banked":
+            raise InputError(f"--dram-trace: dram.model of {chip.name} must be banked, not {chip.dram.model}")
+
+
+def _write_dram_traces(
+    folder: Path | None,
+    trace: "NetworkTrace",
+    results: "Sequence[NetworkResult]",
+    balance_filters: bool,
+    seed: int,
+) -> None:
+    from accelsim.study.dram_trace import write_run_requests
+
+    for result in results if folder is not None else ():
+        assert folder is not None
+        write_run_requests(trace, result, folder / result.network, balance_filters=balance_filters, seed=seed)
 
 
 def _main_job(out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool) -> None:

@@ -26,6 +26,8 @@ CAUSE_WORDS = {
     "unmapped": "are PEs without work",
     "fill": "fill the pipeline",
     "drain_wait": "wait for outputs to drain",
+    "scratchpad_wait": "wait for scratchpad banks",
+    "descriptor_wait": "wait for DMA descriptors",
     "fetch_wait": "wait for DRAM fetches",
     "postprocess": "pass in operations of the postprocessor",
 }
