@@ -21,6 +21,7 @@ from typing import Any
 from accelsim.errors import AccelsimError, InputError
 from accelsim.study.executors import Workers, workers_of
 from accelsim.study.points import Outcome, Point
+from accelsim.study.search import Search
 from accelsim.study.space import Chosen, Space
 from accelsim.study.store import DONE, Store
 from accelsim.study.study_file import Budgets, Study
@@ -84,25 +85,30 @@ def run_study(
         With where the finished points are.
     """
     space = Space(study, text, file)
-    chosen = space.chosen()
+    chosen = [] if study.sampler.kind == "optuna" else space.chosen()
     with Store(store_path, text, study.axis_names) as store:
-        for name, value in {"file": file, "points": len(chosen), "excluded": space.excluded}.items():
-            store.write_fact(name, str(value))
+        search = Search(space, store) if study.sampler.kind == "optuna" else None
         known = store.keys()
         skipped = {key for key, status in known.items() if status == DONE or not retry_failed}
         wanted = [one for one in chosen if one.key not in skipped]
-        drive = _Drive(space, store, workers_of(workers, cluster), progress)
+        points = len(chosen) if search is None else search.points
+        store.write_fact("file", file)
+        store.write_fact("points", str(points))
+        drive = _Drive(space, store, workers_of(workers, cluster), progress, search)
         try:
-            drive.run(iter(wanted), len(chosen))
+            drive.run(iter(wanted if search is None else search), points)
         except InputError:  # a study that has to be mended: its text is not to bind an empty store
             if not store.keys():
                 store_path.unlink()
             raise
+        finally:
+            if store_path.exists():
+                store.write_fact("excluded", str(space.excluded))
     return StudyRun(
         store=store_path,
-        points=len(chosen),
+        points=points,
         excluded=space.excluded,
-        before=len(chosen) - len(wanted),
+        before=len(chosen) - len(wanted) if search is None else search.before,
         done=drive.done,
         failed=drive.failed,
     )
@@ -111,9 +117,11 @@ def run_study(
 class _Drive:
     """One call of `run_study`: what waits, what is in flight, what has come back."""
 
-    def __init__(self, space: Space, store: Store, workers: Workers, progress: Progress | None) -> None:
+    def __init__(
+        self, space: Space, store: Store, workers: Workers, progress: Progress | None, search: Search | None
+    ) -> None:
         self._space, self._store, self._workers = space, store, workers
-        self._progress = progress
+        self._progress, self._search = progress, search
         self._waiting: Iterator[Chosen] = iter(())
         self._again: deque[_Flight] = deque()
         self._suspects: deque[_Flight] = deque()
@@ -225,6 +233,8 @@ class _Drive:
             layers=outcome.layers,
             tiles=outcome.tiles,
         )
+        if self._search is not None:
+            self._search.tell(point.number, figures)
         self.done += figures is not None
         self.failed += figures is None
         if self._progress is not None:
