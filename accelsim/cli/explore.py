@@ -1,4 +1,4 @@
-"""sweep and verify."""
+"""sweep, between-layers, hold, verify, reproduce, formats."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,10 @@ from accelsim.cli.app import (
     objective_of,
     show,
     steps,
+    toggling_of,
     wrapped,
 )
-from accelsim.cli.runs import CHIPS, OVERRIDES, open_trace
+from accelsim.cli.runs import CHIPS, ORDER_CHANNELS, OVERRIDES, open_trace
 
 _MOST_ROWS = 40  # of a table that is printed
 
@@ -98,6 +99,45 @@ def between_layers(
         return
     print(table.to_string(index=False, formatters=dict.fromkeys(("dram_mb", "saved_mb"), "{:.3f}".format)))
     print(f"results in {out / trace.stem}")
+
+
+@app.command("hold")
+@guarded
+def hold(
+    trace: str = typer.Argument(help="a trace, or a network by its name (accelsim workloads list)"),
+    hardware: list[str] = typer.Option(
+        ["dense-16x16", "both-skip-16x16"], "--hardware", help="an inner_join chip or a YAML file"
+    ),
+    overrides: list[str] = OVERRIDES,
+    toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
+    order_channels: bool = ORDER_CHANNELS,
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of the sample"),
+    as_json: bool = JSON,
+) -> None:
+    """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
+    import pandas as pd
+
+    from accelsim.cli.studies import open_network
+    from accelsim.study.hold import POLICIES, hold_table
+
+    toggling, opened = toggling_of(toggles), open_network(trace, seed)
+    count = len(hardware) * len(POLICIES) * len(opened.network.nodes) * opened.inputs_count
+    with steps(opened.network.name, count * (1 + order_channels)) as progress:
+        found = [
+            hold_table(
+                opened, name, overrides, toggles=toggling, order_channels=order_channels, seed=seed,
+                threads=threads, progress=progress,
+            )
+            for name in hardware
+        ]  # fmt: skip
+    table = pd.concat(found, ignore_index=True)
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+        return
+    shown = table.assign(cycles=(table["cycles"] / 1e6).round(2))
+    print(wrapped(shown.rename(columns={"cycles": "cycles_m"}), 220))
+    print("An inference; m: millions; saved: against compute; error: largest relative standard error.")
 
 
 @app.command("verify")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, objective_of, show, steps
+from accelsim.cli.app import (
+    JSON,
+    OBJECTIVE,
+    SKIP_UNSUPPORTED,
+    app,
+    guarded,
+    objective_of,
+    show,
+    steps,
+    toggling_of,
+)
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +35,15 @@ OVERRIDES = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key 
 BASELINE = typer.Option(None, "--baseline", help="chip that speed-ups refer to (default: the first)")
 BALANCE_FILTERS = typer.Option(
     False, "--balance-filters", help="filters run in the order of their non-zero weights"
+)
+TOGGLES = typer.Option(
+    "off",
+    "--toggles",
+    help="count the bits that change in registers and on wires, and price them: sampled, exact or off "
+    "(inner_join chips; sampled takes about as long again as the run)",
+)
+ORDER_CHANNELS = typer.Option(
+    False, "--order-channels", help="channels run in an order in which successive words differ in few bits"
 )
 BETWEEN_LAYERS = typer.Option(
     "dram",
@@ -72,6 +91,8 @@ def run(
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     balance_filters: bool = BALANCE_FILTERS,
+    order_channels: bool = ORDER_CHANNELS,
+    toggles: str = TOGGLES,
     together: bool = TOGETHER,
     between_layers: str = BETWEEN_LAYERS,
     keep: list[str] = KEEP,
@@ -80,8 +101,10 @@ def run(
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
-    between = _between(between_layers, keep, fuse)
+    between, toggling = _between(between_layers, keep, fuse), toggling_of(toggles)
     if not traces:
+        if toggling != "off" or order_channels:
+            raise InputError("--toggles and --order-channels need a trace: accelsim run TRACE")
         _main_job(out, between, threads, seed, as_json)
         return
     from accelsim.hardware import load_hardware
@@ -110,6 +133,8 @@ def run(
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,
+                order_channels=order_channels,
+                toggles=toggling,
                 between_layers=between,
                 threads=threads,
                 seed=seed,

@@ -197,57 +197,79 @@ def new_state(p, places, parts):
 
 
 @kernel
+def forget(state):
+    """Registers and wires back to 0."""
+    _, _, w_bus, a_bus, registers, sums, _ = state
+    w_bus[0][:] = 0
+    w_bus[1][:] = 0
+    a_bus[0][:] = 0
+    a_bus[1][:] = 0
+    registers[:] = 0
+    sums[:] = 0
+
+
+@kernel
 def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_zeros, activations):
-    """Sums of sets of a tile, registers and wires starting at 0.
+    """Sums of sets of a tile; one whose set before is not walked begins with what that leaves, from zeros.
 
     Parameters
     ----------
-    sets : (first, one after the last, first that is counted); those before leave registers and wires behind
+    sets : int64 [sets], ascending
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
     activations : int8 or uint8 [N*H*W, groups * C]
 
     Returns
     -------
-    int64 [sets counted, SUMS]
+    int64 [sets, SUMS]
     """
-    found = np.zeros((max(sets[1] - sets[2], 0), SUMS), np.int64)
+    found = np.zeros((sets.size, SUMS), np.int64)
     unheeded = np.zeros(SUMS, np.int64)
-    rows, columns, chunk = p[at.ROWS], p[at.COLUMNS], p[at.CHUNK]
-    group_channels = activations.shape[1] // geometry[GROUPS]
-    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = new_state(
-        p, max(rows // group_filters, 1), p[at.PARTS]
-    )
-    pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], columns), np.int64)
-    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-    blocks = (positions + columns - 1) // columns
-    chunks = (box[5] - box[4] + chunk - 1) // chunk
-    for number in range(sets[0], sets[1]):
-        k, used_rows, block = block_of_set(box, group_filters, rows, blocks, number)
-        used_columns = min(columns, positions - block * columns)
-        used = (used_rows, used_columns, max(used_rows // group_filters, 1))
-        totals = found[number - sets[2]] if number >= sets[2] else unheeded
-        fill_pixels(geometry, box, block * columns, used_columns, pixels)
-        w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
-        for index in range(pixels.shape[0] * chunks):
-            tap, part = index // chunks, index % p[at.PARTS]
-            start = box[4] + index % chunks * chunk
-            elements = min(chunk, box[5] - start)
-            totals[DENSE_MACS] += elements * used_rows * used_columns
-            send_rows(
-                k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
-                (w_bus[0][part], w_bus[1][part]), totals,
-            )  # fmt: skip
-            send_columns(
-                pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
-                numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
-            )  # fmt: skip
-            work_step(
-                elements, used, p, numbers[1], of_rows, of_columns, registers[part], sums[part], scratch,
-                totals,
-            )  # fmt: skip
-        totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)
+    tensors = weights, weight_zeros, activations
+    state = new_state(p, max(p[at.ROWS] // group_filters, 1), p[at.PARTS])
+    pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], p[at.COLUMNS]), np.int64)
+    next_set = np.int64(0)
+    for i in range(sets.size):
+        if sets[i] != next_set:
+            forget(state)
+            walk_set(box, sets[i] - 1, geometry, group_filters, p, numbers, tensors, state, pixels, unheeded)
+        walk_set(box, sets[i], geometry, group_filters, p, numbers, tensors, state, pixels, found[i])
+        next_set = sets[i] + 1
     if p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
         found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
         found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
     return found
+
+
+@kernel
+def walk_set(box, number, geometry, group_filters, p, numbers, tensors, state, pixels, totals):
+    """One set of a tile, added to int64 [SUMS]."""
+    weights, weight_zeros, activations = tensors
+    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = state
+    columns, chunk = p[at.COLUMNS], p[at.CHUNK]
+    group_channels = activations.shape[1] // geometry[GROUPS]
+    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
+    blocks = (positions + columns - 1) // columns
+    chunks = (box[5] - box[4] + chunk - 1) // chunk
+    k, used_rows, block = block_of_set(box, group_filters, p[at.ROWS], blocks, number)
+    used_columns = min(columns, positions - block * columns)
+    used = (used_rows, used_columns, max(used_rows // group_filters, 1))
+    fill_pixels(geometry, box, block * columns, used_columns, pixels)
+    w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
+    for index in range(pixels.shape[0] * chunks):
+        tap, part = index // chunks, index % p[at.PARTS]
+        start = box[4] + index % chunks * chunk
+        elements = min(chunk, box[5] - start)
+        totals[DENSE_MACS] += elements * used_rows * used_columns
+        send_rows(
+            k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
+            (w_bus[0][part], w_bus[1][part]), totals,
+        )  # fmt: skip
+        send_columns(
+            pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
+            numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
+        )  # fmt: skip
+        work_step(
+            elements, used, p, numbers[1], of_rows, of_columns, registers[part], sums[part], scratch, totals,
+        )  # fmt: skip
+    totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)
