@@ -85,8 +85,7 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
-    toggles : whether bits that change are counted, from a sample of sets or `exact`, and price registers and
-        wires (docs/dataflows/inner_join_toggles.md); other dataflows than `inner_join` count none
+    toggles : `sampled` or `exact`: `inner_join` counts bits that change, and they are priced (docs/energy.md)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
         spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
         band; or BetweenLayers, with tensors that must be kept and chains that must be fused
@@ -103,12 +102,7 @@ def simulate(
     AuditError
         If a run's books do not close.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"simulate: threads must be at least 1, not {threads}")
-    if objective not in OBJECTIVES:
-        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
-    if toggles not in get_args(Toggling):
-        raise InputError(f"simulate: toggles must be one of {', '.join(get_args(Toggling))}, not {toggles!r}")
+    _check_words(threads, objective, toggles)
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table = table_of(chip)
     trace = network_of(traces)
@@ -118,20 +112,20 @@ def simulate(
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
     between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
+    orders = balance_filters, order_channels
     setting = _Setting(
-        chip=chip,
-        table=table,
-        plans=plans or {},
-        objective=objective,
-        left_out=left_out,
-        together=together,
-        balance_filters=balance_filters,
-        order_channels=order_channels,
-        toggles=toggles,
-        between=between,
-        seed=seed,
+        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed
     )
     return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
+
+
+def _check_words(threads: int | None, objective: str, toggles: str) -> None:
+    if threads is not None and threads < 1:
+        raise InputError(f"simulate: threads must be at least 1, not {threads}")
+    if objective not in OBJECTIVES:
+        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
+    if toggles not in get_args(Toggling):
+        raise InputError(f"simulate: toggles must be one of {', '.join(get_args(Toggling))}, not {toggles!r}")
 
 
 def _simulated(trace: NetworkTrace, of: _Setting, threads: int, progress: Progress | None) -> NetworkResult:

@@ -20,6 +20,15 @@ from accelsim.cli.app import (
 )
 from accelsim.cli.runs import CHIPS, ORDER_CHANNELS, OVERRIDES, open_trace
 
+# Headings of `hold`, short enough for a line.
+_HOLD = {
+    "accesses_m": "accesses",
+    "register_toggles_m": "register_toggles",
+    "accumulator_toggles_m": "sum_toggles",
+    "bus_toggles_m": "bus_toggles",
+    "accesses_saved_m": "accesses_saved",
+    "toggles_saved_m": "toggles_saved",
+}
 _MOST_ROWS = 40  # of a table that is printed
 
 
@@ -135,9 +144,12 @@ def hold(
     if as_json:
         show(json.loads(table.to_json(orient="records")))
         return
-    shown = table.assign(cycles=(table["cycles"] / 1e6).round(2))
-    print(wrapped(shown.rename(columns={"cycles": "cycles_m"}), 220))
-    print("An inference; m: millions; saved: against compute; error: largest relative standard error.")
+    table["cycles"] /= 1e6
+    table = table.rename(columns=_HOLD)
+    for chip, rows in table.groupby("chip", sort=False):
+        print(f"{chip}\n{wrapped(rows.drop(columns=['chip', 'toggles_error', 'toggle_saved_fraction']))}")
+    print("An inference; cycles, accesses and toggles in millions; saved: against compute.")
+    print(f"Standard error of toggles at most {100 * table['toggles_error'].max():.2f} %.")
 
 
 @app.command("verify")

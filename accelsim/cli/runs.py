@@ -22,6 +22,7 @@ from accelsim.cli.app import (
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
+    from accelsim.hardware import Accelerator
     from accelsim.results import NetworkResult
     from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
@@ -103,23 +104,14 @@ def run(
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
     between, toggling = _between(between_layers, keep, fuse), toggling_of(toggles)
     if not traces:
-        if toggling != "off" or order_channels:
-            raise InputError("--toggles and --order-channels need a trace: accelsim run TRACE")
-        _main_job(out, between, threads, seed, as_json)
+        _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
         return
-    from accelsim.hardware import load_hardware
     from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
     chosen_for = objective_of(objective)
-    fixed = read_plans(plans) if plans is not None else None
-    chips = [load_hardware(name, overrides) for name in hardware]
-    chosen = baseline or chips[0].name
-    if chosen not in (names := [chip.name for chip in chips]):
-        raise InputError(f"--baseline must be one of {', '.join(names)}, not {chosen!r}")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
+    chips, chosen = _chips(hardware, overrides, baseline)
     documents: dict[str, Any] = {}
     for path in traces:
         trace = open_trace(path)
@@ -128,7 +120,7 @@ def run(
                 trace,
                 chips,
                 out / path.stem,
-                plans=fixed,
+                plans=read_plans(plans) if plans is not None else None,
                 objective=chosen_for,
                 skip_unsupported=skip_unsupported,
                 together=together,
@@ -150,7 +142,26 @@ def run(
         show(documents)
 
 
-def _main_job(out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool) -> None:
+def _chips(
+    hardware: list[str], overrides: list[str], baseline: str | None
+) -> "tuple[list[Accelerator], str]":
+    """The chips, and the name of the baseline."""
+    from accelsim.hardware import load_hardware
+
+    chips = [load_hardware(name, overrides) for name in hardware]
+    chosen = baseline or chips[0].name
+    if chosen not in (names := [chip.name for chip in chips]):
+        raise InputError(f"--baseline must be one of {', '.join(names)}, not {chosen!r}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
+    return chips, chosen
+
+
+def _main_job(
+    out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool, with_toggles: bool
+) -> None:
+    if with_toggles:
+        raise InputError("--toggles and --order-channels need a trace: accelsim run TRACE")
     from accelsim.report import as_text, kinds_table
     from accelsim.study.main_job import BASELINE, NETWORK, main_job
 

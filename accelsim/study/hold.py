@@ -5,7 +5,7 @@
     compute                every pair is multiplied
     gate, without hold     the cycle passes, but both words are read, sent and loaded all the same
     gate                   with a zero operand the other input holds: no access, no toggle
-    skip                   the pair takes no cycle
+    skip                   the pair takes no cycle; operands are stored as bitmasks
 
 Savings are against `compute`. Accesses are operands read from the PEs' queues, toggles the bits that change
 in operand registers, accumulators and on buses; a machine without hold toggles what `*_without_hold` counts.
@@ -65,18 +65,18 @@ def hold_table(
 
     if toggles == "off":
         raise InputError("hold: toggles must be sampled or exact, not 'off'")
+    own = load_hardware(hardware, overrides)
+    if not isinstance(own.pe_array, InnerJoinArray):
+        raise InputError(f"{own.name}: toggles are counted for inner_join, not {own.dataflow}")
     rows = []
     for policy in POLICIES:
-        keys = [f"pe_array.{operand}_policy={policy}" for operand in ("weight", "activation")]
-        chip = load_hardware(hardware, [*overrides, *keys])
-        if not isinstance(chip.pe_array, InnerJoinArray):
-            raise InputError(f"{chip.name}: toggles are counted for inner_join, not {chip.dataflow}")
+        chip = load_hardware(hardware, [*overrides, *_keys(policy)])
         for ordered in (False, True) if order_channels else (False,):
             result = simulate(
                 trace, chip, toggles=toggles, order_channels=ordered,
                 seed=seed, threads=threads, progress=progress,
             )  # fmt: skip
-            name = policy + (", channels ordered" if ordered else "")
+            name = policy + (", ordered" if ordered else "")
             if policy == "compute" and not ordered:
                 every = result
             if policy == "gate":
@@ -84,7 +84,7 @@ def hold_table(
             rows.append(_row(name, result))
     table = pd.DataFrame(rows)
     base = table.iloc[0]
-    table.insert(0, "chip", chip.name)
+    table.insert(0, "chip", own.name)
     of_toggles = ["register_toggles_m", "accumulator_toggles_m", "bus_toggles_m"]
     table["accesses_saved_m"] = base["accesses_m"] - table["accesses_m"]
     table["access_saved_uj"] = base["access_uj"] - table["access_uj"]
@@ -92,6 +92,14 @@ def hold_table(
     table["toggle_saved_uj"] = base["toggle_uj"] - table["toggle_uj"]
     table["toggle_saved_fraction"] = [ratio(saved, base["toggle_uj"]) for saved in table["toggle_saved_uj"]]
     return table
+
+
+def _keys(policy: str) -> list[str]:
+    """Keys of a chip that treats zeros of both operands so."""
+    keys = [f"pe_array.{operand}_policy={policy}" for operand in ("weight", "activation")]
+    if policy == "skip":  # finds its pairs by masks
+        keys += ["encodings.weights=bitmask", "encodings.activations=bitmask"]
+    return keys
 
 
 def _row(name: str, result: NetworkResult, reading: NetworkResult | None = None) -> dict[str, str | float]:
