@@ -9,6 +9,7 @@
 
 Savings are against `compute`. Accesses are operands read from the PEs' queues, toggles the bits that change
 in operand registers, accumulators and on buses; a machine without hold toggles what `*_without_hold` counts.
+All policies run in the plans of `compute`: words come in one order; cycles are not each policy's best.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from accelsim.energy import price, table_of
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.arrays import InnerJoinArray
+from accelsim.plan import Fixed, Plan
 from accelsim.report.toggles import network_toggles
 from accelsim.results import NetworkResult, ratio
 from accelsim.simulation import simulate
@@ -60,6 +62,8 @@ def hold_table(
     ------
     InputError
         If the chip is no `inner_join`, or toggles are off.
+    PlanError
+        If operands stored as bitmasks do not fit where those of `compute` do.
     """
     import pandas as pd
 
@@ -68,23 +72,28 @@ def hold_table(
     own = load_hardware(hardware, overrides)
     if not isinstance(own.pe_array, InnerJoinArray):
         raise InputError(f"{own.name}: toggles are counted for inner_join, not {own.dataflow}")
-    rows = []
+    rows, plans = [], dict[str, Plan | Fixed]()
     for policy in POLICIES:
         chip = load_hardware(hardware, [*overrides, *_keys(policy)])
         for ordered in (False, True) if order_channels else (False,):
             result = simulate(
-                trace, chip, toggles=toggles, order_channels=ordered,
+                trace, chip, plans=plans, toggles=toggles, order_channels=ordered,
                 seed=seed, threads=threads, progress=progress,
             )  # fmt: skip
+            plans = plans or {r.name: r.plan for r in result.layer_results if r.plan is not None}
             name = policy + (", ordered" if ordered else "")
             if policy == "compute" and not ordered:
                 every = result
             if policy == "gate":
                 rows.append(_row(f"{name}, without hold", result, reading=every))
             rows.append(_row(name, result))
-    table = pd.DataFrame(rows)
+    return _with_savings(own.name, pd.DataFrame(rows))
+
+
+def _with_savings(chip: str, table: "pd.DataFrame") -> "pd.DataFrame":
+    """What each row saves against the first."""
     base = table.iloc[0]
-    table.insert(0, "chip", own.name)
+    table.insert(0, "chip", chip)
     of_toggles = ["register_toggles_m", "accumulator_toggles_m", "bus_toggles_m"]
     table["accesses_saved_m"] = base["accesses_m"] - table["accesses_m"]
     table["access_saved_uj"] = base["access_uj"] - table["access_uj"]

@@ -53,6 +53,7 @@ def test_hold_saves_the_accesses_and_the_toggles_of_gated_pairs(
 
 def test_skipping_and_gating_load_the_same_pairs(table: pd.DataFrame) -> None:
     assert table.loc["skip", "accesses_m"] == table.loc["gate", "accesses_m"]
+    assert table.loc["skip", "register_toggles_m"] < table.loc["compute", "register_toggles_m"]
     assert table.loc["skip", "cycles"] < table.loc["gate", "cycles"]
 
 
