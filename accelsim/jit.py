@@ -78,6 +78,12 @@ def bare_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
+def inlined_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A bare kernel copied into its callers: a call that hands an array over costs as much as ten loads."""
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
 def popcount(word: Any) -> int:
     """Bits set in an unsigned 64-bit word; in kernels it is LLVM's ctpop and vectorises."""
     return int(word).bit_count()

@@ -104,14 +104,14 @@ def simulate(
     """
     _check_words(threads, objective, toggles)
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
-    table = table_of(chip)
-    trace = network_of(traces)
+    table, trace = table_of(chip), network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
     between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
+    _check_between(between, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
         chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed
@@ -221,6 +221,20 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
             )
         found.append((index, one, schedule))
     return found
+
+
+def _check_between(between: BetweenLayers, chip: Accelerator) -> None:
+    """Raise InputError where tensors cannot stay in this chip's scratchpad."""
+    if between.mode != "dram" and chip.scratchpad.is_split:
+        raise InputError(
+            f"between_layers: must be dram, not {between.mode}: the scratchpad of {chip.name} has regions, "
+            "and none for tensors that stay (scratchpad.weight_bytes)"
+        )
+    if between.mode == "fuse" and (chip.dram.model == "banked" or chip.dma.descriptor_cycles):
+        raise InputError(
+            f"between_layers: must be dram or keep, not fuse, on {chip.name}: the tiles of fused layers have "
+            "no addresses, which its DRAM or its descriptors need"
+        )
 
 
 def _check_supported(

@@ -28,7 +28,7 @@ TILE_CAUSES = (
     "drain_wait",
 )
 # Causes of cycles in which no tile computes.
-LAYER_CAUSES = ("fetch_wait", "postprocess")
+LAYER_CAUSES = ("scratchpad_wait", "descriptor_wait", "fetch_wait", "postprocess")
 CAUSES = TILE_CAUSES + LAYER_CAUSES
 
 # What a dataflow counts inside a tile: kernel and reference agree on every one of these.
@@ -92,6 +92,7 @@ TRAFFIC = (
     "output_write_bytes",  # encoded outputs written to the scratchpad
     "weight_fill_bytes",  # fetched weights as the scratchpad holds them
     "activation_fill_bytes",
+    "weight_release_bytes",  # of release_after_compute_bytes
 )
 
 BOX = ("n0", "n1", "k0", "k1", "c0", "c1", "p0", "p1", "q0", "q1")
@@ -108,6 +109,12 @@ TIMELINE = np.dtype(
             "compute_end_cycle",
             "drain_start_cycle",
             "drain_end_cycle",
+            "drain_issue_cycle",  # of its first request, when its descriptors are read
+            "fetch_descriptor_cycles",  # from the reservation to the first request
+            "drain_descriptor_cycles",
+            "compute_scratchpad_cycles",  # of the compute: what too few banks add
+            "fetch_scratchpad_cycles",  # of the fetch: what busy banks add
+            "drain_scratchpad_cycles",
         )
     ]
 )

@@ -64,6 +64,8 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
     for name, speed in dram.speeds(3 if quick else 9).items():
         yield Figure(f"banked DRAM, {name} reads", speed, "M burst/s", 10, at_least=True)
+    ratio = dram.times_of_bandwidth(QUICK_LAYERS if quick else None, 1 if quick else 3)
+    yield Figure("ResNet-50 on banked DRAM, of the bandwidth model's", ratio, "x", 1.5)
     name, slowest, every = mapper.search_seconds(QUICK_LAYERS if quick else None)
     yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
     yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)

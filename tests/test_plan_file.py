@@ -79,11 +79,14 @@ def test_every_shipped_plan_can_be_read() -> None:
 
 def test_empty_cells_are_what_the_mapper_chooses(tmp_path: Path) -> None:
     file = tmp_path / "plans.csv"
-    file.write_text(HEAD + "a,NKCPQ,,64,,,,\nb,,,,,,,none\nc,,1,1,1,1,1,weights+outputs\n")
+    file.write_text(
+        HEAD + "a,NKCPQ,,64,,,,,\nb,,,,,,,none,\nc,,1,1,1,1,1,weights+outputs,\nd,,,,,,,,K4+NPQ2+CRS1\n"
+    )
     plans = read_plans(file)
     assert plans == {
         "a": Fixed(order="NKCPQ", tile_k=64),
         "b": Fixed(resident=frozenset()),
+        "d": Fixed(spatial=Unrolling(4, 2)),
         "c": Fixed(
             tile_n=1, tile_k=1, tile_c=1, tile_p=1, tile_q=1, resident=frozenset({"weights", "outputs"})
         ),

@@ -6,8 +6,8 @@ import numpy as np
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.events import drain_bytes, fetch_bytes
 from accelsim.machine.idle import check_timeline, idle_cycles
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
 from accelsim.mapper.cells import in_dram
 from accelsim.results import LayerResult
 from accelsim.tables import CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC

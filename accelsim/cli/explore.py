@@ -127,8 +127,8 @@ def hold(
     """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
     import pandas as pd
 
-    from accelsim.cli.studies import open_network
     from accelsim.study.hold import POLICIES, hold_table
+    from accelsim.study.traces import open_network
 
     toggling, opened = toggling_of(toggles), open_network(trace, seed)
     count = len(hardware) * len(POLICIES) * len(opened.network.nodes) * opened.inputs_count

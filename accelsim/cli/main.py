@@ -12,6 +12,7 @@ from accelsim.cli import (
     memory,
     runs,
     studies,
+    study,
     workloads,
 )
 from accelsim.cli.app import app
@@ -28,6 +29,7 @@ __all__ = [
     "memory",
     "runs",
     "studies",
+    "study",
     "workloads",
 ]
 

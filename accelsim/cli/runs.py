@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
 
+TRACES = typer.Argument(None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example")
 PLANS = typer.Option(
     None,
     "--plans",
@@ -56,19 +57,23 @@ KEEP = typer.Option(
     [], "--keep", metavar="TENSOR", help="a tensor that must stay (--between-layers keep or fuse)"
 )
 FUSE = typer.Option([], "--fuse", metavar="A+B", help="layers that must be fused (--between-layers fuse)")
+DRAM_TRACE = typer.Option(
+    None,
+    "--dram-trace",
+    metavar="FOLDER",
+    help="write the DRAM requests of every layer as traces of Ramulator 2 and DRAMsim3 (banked DRAM)",
+)
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
+THREADS = typer.Option(None, "--threads", min=1, help="layers counted at once")
+OUT = typer.Option(Path("results"), "--out", help="folder of the results")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
 
 def open_trace(path: Path) -> "NetworkTrace":
-    """A trace from its file; `.npz` and folders of `.npy` are the doors for people without ONNX."""
-    from accelsim.trace import from_folder, from_npz, read
+    """A trace from its file, for commands: what they import stays light."""
+    from accelsim.study import traces
 
-    if not path.exists():
-        raise InputError(f"{path}: no such file")
-    if path.is_dir():
-        return from_folder(path)
-    return from_npz(path) if path.suffix == ".npz" else read(path)
+    return traces.open_trace(path)
 
 
 def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
@@ -80,16 +85,14 @@ def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
 @app.command("run")
 @guarded
 def run(
-    traces: list[Path] = typer.Argument(
-        None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example"
-    ),
+    traces: list[Path] = TRACES,
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
     plans: Path | None = PLANS,
     objective: str = OBJECTIVE,
     baseline: str | None = BASELINE,
-    out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
-    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    out: Path = OUT,
+    threads: int | None = THREADS,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     balance_filters: bool = BALANCE_FILTERS,
     order_channels: bool = ORDER_CHANNELS,
@@ -98,20 +101,20 @@ def run(
     between_layers: str = BETWEEN_LAYERS,
     keep: list[str] = KEEP,
     fuse: list[str] = FUSE,
+    dram_trace: Path | None = DRAM_TRACE,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
     between, toggling = _between(between_layers, keep, fuse), toggling_of(toggles)
     if not traces:
-        _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
-        return
+        return _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
     from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
-    chosen_for = objective_of(objective)
     chips, chosen = _chips(hardware, overrides, baseline)
+    _check_dram_trace(dram_trace, chips, order_channels)
     documents: dict[str, Any] = {}
     for path in traces:
         trace = open_trace(path)
@@ -121,7 +124,7 @@ def run(
                 chips,
                 out / path.stem,
                 plans=read_plans(plans) if plans is not None else None,
-                objective=chosen_for,
+                objective=objective_of(objective),
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,
@@ -132,6 +135,7 @@ def run(
                 seed=seed,
                 progress=progress,
             )
+        _write_dram_traces(dram_trace, trace, results, balance_filters, seed)
         summaries = [result.summary() for result in results]
         documents[str(path)] = summary_rows(summaries, chosen)
         if not as_json:
@@ -144,7 +148,7 @@ def run(
 
 def _chips(
     hardware: list[str], overrides: list[str], baseline: str | None
-) -> "tuple[list[Accelerator], str]":
+) -> tuple[list["Accelerator"], str]:
     """The chips, and the name of the baseline."""
     from accelsim.hardware import load_hardware
 
@@ -155,6 +159,31 @@ def _chips(
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--hardware: two chips are named {twice[0]!r}; results go to a folder per name")
     return chips, chosen
+
+
+def _check_dram_trace(folder: Path | None, chips: "Sequence[Accelerator]", order_channels: bool) -> None:
+    """Before anything is run."""
+    if folder is not None and order_channels:
+        raise InputError(
+            "--dram-trace: requests are those of channels as they stand, without --order-channels"
+        )
+    for chip in chips if folder is not None else ():
+        if chip.dram.model != "banked":
+            raise InputError(f"--dram-trace: dram.model of {chip.name} must be banked, not {chip.dram.model}")
+
+
+def _write_dram_traces(
+    folder: Path | None,
+    trace: "NetworkTrace",
+    results: "Sequence[NetworkResult]",
+    balance_filters: bool,
+    seed: int,
+) -> None:
+    from accelsim.study.dram_trace import write_run_requests
+
+    for result in results if folder is not None else ():
+        assert folder is not None
+        write_run_requests(trace, result, folder / result.network, balance_filters=balance_filters, seed=seed)
 
 
 def _main_job(

@@ -13,35 +13,8 @@ from accelsim.errors import InputError, listed
 
 if TYPE_CHECKING:
     from accelsim.study.compression import CompressionStudy
-    from accelsim.trace import NetworkTrace
 
 _CACHE_LAYERS = ("conv1_2", "conv3_2", "conv5_2")  # of VGG-16: large maps, the middle, many filters
-
-
-def open_network(name: str, seed: int = 0) -> "NetworkTrace":
-    """A trace by its file, or a network by its name: real, trained here, or by shape and density.
-
-    Raises
-    ------
-    InputError
-        If there is neither a file nor a network of this name.
-    """
-    from accelsim import zoo
-    from accelsim.cli.runs import open_trace
-
-    if Path(name).exists():
-        return open_trace(Path(name))
-    if name in zoo.recipes():
-        return zoo.build(name)
-    if name in zoo.digits_networks():
-        return zoo.digits_trace(name)
-    known = zoo.shape_networks()
-    if name in known:
-        return zoo.synthetic_trace(known[name], seed)
-    raise InputError(
-        f"{name}: neither a file nor a network; networks: "
-        f"{', '.join([*zoo.recipes(), *zoo.digits_networks(), *known])}"
-    )
 
 
 @app.command("ceilings")
@@ -125,6 +98,7 @@ def cache_study(
     from accelsim.plots import save
     from accelsim.plots.cache import cache as drawn
     from accelsim.study.cache_study import Cache, cache_study
+    from accelsim.study.traces import open_network
 
     chip = load_hardware(hardware, overrides)
     wanted = layers or (list(_CACHE_LAYERS) if network == "vgg16" else [])
@@ -184,6 +158,7 @@ def compression(
     from accelsim.plots.save import csv_bytes
     from accelsim.study.compression import compression_study
     from accelsim.study.compression_variants import VARIANTS
+    from accelsim.study.traces import open_network
 
     chips = [load_hardware(name, overrides) for name in hardware or presets()]
     documents = {}

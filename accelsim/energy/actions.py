@@ -40,6 +40,7 @@ UNPRICED: dict[str, str] = {
     "reserve_bytes": "bookkeeping of space",
     "release_after_compute_bytes": "bookkeeping of space",
     "release_after_drain_bytes": "bookkeeping of space",
+    "weight_release_bytes": "bookkeeping of space",
     **{
         name: "what would toggle if nothing held; `accelsim hold` prices it"
         for name in TOGGLES

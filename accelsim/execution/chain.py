@@ -9,7 +9,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from accelsim.audit.between import check_chain
 from accelsim.dataflows import DATAFLOWS
@@ -17,14 +16,12 @@ from accelsim.energy.table import EnergyTable
 from accelsim.execution.layer import layer_result, work_table
 from accelsim.hardware import Accelerator
 from accelsim.machine import run_layer
-from accelsim.machine.idle import layer_cycles
+from accelsim.machine.idle import tile_waits
 from accelsim.results import LayerResult
 from accelsim.schedule.chain import chain_sizes, chain_traffic
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import LayerInput
-from accelsim.tables import COUNTERS, Table
-
-Ints = npt.NDArray[np.int64]
+from accelsim.tables import COUNTERS
 
 
 def run_fused(
@@ -49,12 +46,12 @@ def run_fused(
     work = work_table(boxes, counters, planned.traffic)
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held[0].held_bytes)
     timeline = run_layer(work, free)
-    drain_wait, fetch_wait = tile_waits(timeline)
+    of_tiles = tile_waits(timeline)
     names = tuple(one.trace.layer.name for one in inputs)
     results = []
     for i, one in enumerate(inputs):
         own = layer_of == i
-        waits = {"drain_wait": int(drain_wait[own].sum()), "fetch_wait": int(fetch_wait[own].sum())}
+        waits = {cause: int(cycles[own].sum()) for cause, cycles in of_tiles.items()}
         cycles = int(work["compute_cycles"][own].sum()) + sum(waits.values())
         tiles = work[own], timeline[own]
         results.append(
@@ -64,17 +61,3 @@ def run_fused(
         )
     check_chain(results, work, timeline, free)
     return results
-
-
-def tile_waits(timeline: Table) -> tuple[Ints, Ints]:
-    """Cycles before each tile's compute in which none computes, by cause, as `machine.idle` tells them apart.
-
-    Returns
-    -------
-    drain_wait, fetch_wait : int64 [tiles]; what drains after the last compute counts with the last tile
-    """
-    computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
-    drain_wait = np.maximum(timeline["reserved_cycle"] - computed, 0)
-    fetch_wait = timeline["compute_start_cycle"] - computed - drain_wait
-    drain_wait[-1] += layer_cycles(timeline) - int(timeline["compute_end_cycle"][-1])
-    return drain_wait, fetch_wait

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
@@ -17,6 +18,9 @@ from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.machine.requests import Requests
+from accelsim.mapper.addresses import plan_requests
+from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
@@ -25,6 +29,8 @@ from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
 from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
 from accelsim.toggles import ToggleCounts
+
+Ints = npt.NDArray[np.int64]
 
 
 def run_alone(
@@ -43,7 +49,7 @@ def run_alone(
     boxes, traffic = checked(chosen, node.layer, free, sizes)
     counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
     work = work_table(boxes, counters, traffic)
-    timeline = run_layer(work, free)
+    timeline = run_layer(work, free, requests_of(given, chosen, boxes, chip, sizes))
     waits = idle_cycles(timeline)
     return layer_result(
         given,
@@ -57,6 +63,15 @@ def run_alone(
         waits,
         seed,
     )
+
+
+def requests_of(
+    given: LayerInput, plan: Plan, boxes: Ints, chip: Accelerator, sizes: EncodedSizes
+) -> Requests | None:
+    """The runs of a layer's tiles, where addresses or descriptors decide times."""
+    if chip.dram.model != "banked" and not chip.dma.descriptor_cycles:
+        return None
+    return plan_requests(plan, boxes, given.trace.layer, chip, sizes)
 
 
 def work_table(boxes: Any, counters: Any, traffic: Any) -> Table:

@@ -4,13 +4,8 @@ from accelsim.hardware.arrays import ARRAYS, InnerJoinArray, PeArray, SystolicAr
 from accelsim.hardware.devices import DramDevice, devices, load_device
 from accelsim.hardware.dram_model import DRAMS, BandwidthDram, BankedDram
 from accelsim.hardware.loader import load_hardware, presets
-from accelsim.hardware.model import (
-    Accelerator,
-    Encodings,
-    Energy,
-    Postprocessor,
-    Scratchpad,
-)
+from accelsim.hardware.memory import Dma, Scratchpad
+from accelsim.hardware.model import Accelerator, Encodings, Energy, Postprocessor
 from accelsim.hardware.render import hardware_hash, schema, to_yaml
 
 __all__ = [
@@ -19,6 +14,7 @@ __all__ = [
     "Accelerator",
     "BandwidthDram",
     "BankedDram",
+    "Dma",
     "DramDevice",
     "Encodings",
     "Energy",

@@ -40,12 +40,21 @@ CLOCKS = (
     "rank_switch",
     "burst",
 )
-SIZES = ("burst_bytes", "row_bytes", "rows", "bank_groups", "banks_per_group", "pseudo_channels")
+SIZES = (
+    "burst_bytes",
+    "row_bytes",
+    "rows",
+    "bank_groups",
+    "banks_per_group",
+    "pseudo_channels",
+    "command_buses",
+)
 _UNITS = {"tCK": "ns"} | dict.fromkeys(CLOCKS, "clocks") | dict.fromkeys(SIZES, "count")
 _UNITS |= {"burst_bytes": "bytes", "row_bytes": "bytes"}
 _MAY_BE_ZERO = ("tPPD", "bus_turnaround", "rank_switch")
 _MOST = 2**17  # clocks: no wait of the kernels is longer
 _MOST_OF = {"rows": 2**24, "tREFI": 2**30, "burst_bytes": 4096, "row_bytes": 2**20, "CL": 1000, "burst": 1000}
+_MOST_OF |= {"command_buses": 2}
 MAX_BYTES = 1_000_000
 
 
@@ -56,6 +65,7 @@ class DramDevice:
     Attributes
     ----------
     clock_ns : exact period of the DRAM clock
+    command_buses : 2: row and column commands go in the same clock
     places : key -> `file:line`
     """
 
@@ -68,6 +78,7 @@ class DramDevice:
     bank_groups: int
     banks_per_group: int
     pseudo_channels: int
+    command_buses: int
     places: dict[str, str]
 
     def __getitem__(self, key: str) -> int:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from accelsim import units
 from accelsim.hardware.arrays import AnyArray, Count, Part
 from accelsim.hardware.dram_model import AnyDram, BandwidthDram, Rate
+from accelsim.hardware.memory import Dma, Scratchpad
 
 Encoding = Literal["dense", "bitmask"]
 WeightEncoding = Literal["dense", "bitmask", "csc_interleaved", "n_of_m"]
@@ -74,13 +75,6 @@ class Encodings(Part):
         return self
 
 
-class Scratchpad(Part):
-    """Software-managed SRAM; no cache."""
-
-    capacity_bytes: Count = Field(description="bytes for operands, partial sums and outputs together")
-    word_bytes: Annotated[int, Field(ge=1, le=256)] = Field(description="bytes of one access")
-
-
 class Postprocessor(Part):
     """Requantises, applies ReLU, pools, adds and compresses what the array drains."""
 
@@ -139,6 +133,7 @@ class Accelerator(Part):
     scratchpad: Scratchpad
     postprocessor: Postprocessor
     dram: AnyDram
+    dma: Dma = Dma()
     energy: Energy
 
     @model_validator(mode="before")
@@ -173,6 +168,13 @@ class Accelerator(Part):
         return self
 
     @model_validator(mode="after")
+    def _chunks_are_whole_bursts(self) -> "Accelerator":
+        chunk, burst = self.dma.chunk_bytes, self.dram.burst_bytes
+        if chunk is not None and chunk % burst:
+            raise ValueError(f"dma.chunk_bytes must be a multiple of dram.burst_bytes, {burst}, not {chunk}")
+        return self
+
+    @model_validator(mode="after")
     def _systolic_edges_are_served(self) -> "Accelerator":
         if self.dataflow == "systolic" and (
             self.postprocessor.drain_elements_per_cycle < self.pe_array.columns
@@ -197,6 +199,8 @@ class Accelerator(Part):
 
     def with_capacity(self, capacity_bytes: int) -> "Accelerator":
         """The chip with a scratchpad of this size: what kept tensors leave of it, say."""
+        if capacity_bytes == self.scratchpad.capacity_bytes:
+            return self
         scratchpad = self.scratchpad.model_copy(update={"capacity_bytes": capacity_bytes})
         return self.model_copy(update={"scratchpad": scratchpad})
 

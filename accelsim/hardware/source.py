@@ -53,7 +53,7 @@ def read_source(text: bytes, label: str) -> Source:
         raise HardwareError(f"{label}: a chip's file has at most {MAX_BYTES} bytes, not {len(text)}")
     try:
         decoded = text.decode("utf-8-sig")
-        _refuse_what_chips_do_not_need(decoded, label)
+        refuse_aliases_and_depth(decoded, label)
         root = yaml.compose(decoded, yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise HardwareError(f"{label}: not UTF-8 text at byte {error.start}") from error
@@ -84,7 +84,8 @@ def scalar(text: str) -> Any:
     return _scalar_value(node)
 
 
-def _refuse_what_chips_do_not_need(text: str, label: str) -> None:
+def refuse_aliases_and_depth(text: str, label: str) -> None:
+    """Raise HardwareError at the first alias, or where a file is nested too deeply."""
     # Events come one by one: nothing is expanded and nothing recurses before it has been looked at.
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):

@@ -10,16 +10,19 @@
 The rules are those of Ramulator 2.1's generic controller (docs/dram.md).
 """
 
-from accelsim.jit import bare_kernel, popcount
+from accelsim.jit import bare_kernel, inlined_kernel, popcount
 from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
 FAR = S.FAR
-_QUEUED = 1 << 38  # order of a request that no row was opened for
+_BANK_BITS, _CLOCK_BIT = 5, 44
+_BANK = (1 << _BANK_BITS) - 1
+_QUEUED = 1 << (_CLOCK_BIT - 1)  # order of a request that no row was opened for
 _HORIZON = (1 << 19) - 1  # no command waits longer; refused at the door otherwise
+_NONE = _HORIZON << _CLOCK_BIT
 
 
-@bare_kernel
+@inlined_kernel
 def find(m, b, which):
     """Oldest hit and oldest miss of a bank's list."""
     bank = S.BANK + b * S.BANK_STRIDE
@@ -27,16 +30,17 @@ def find(m, b, which):
     row, hit, miss = m[bank + S.ROW], -1, -1
     e = m[at + S.HEAD]
     while e >= 0 and (hit < 0 or miss < 0):
-        if m[e + S.E_ROW] == row:
+        place = e & S.PLACES
+        if m[place + S.E_ROW] == row:
             if hit < 0:
                 hit = e
         elif miss < 0:
             miss = e
-        e = m[e + S.NEXT]
+        e = m[place + S.NEXT]
     m[at + S.HIT], m[at + S.MISS] = hit, miss
 
 
-@bare_kernel
+@inlined_kernel
 def forget(m, b):
     """A closed bank has no hits: its oldest request of each list is a miss."""
     at = S.BANK + b * S.BANK_STRIDE + S.LIST
@@ -45,48 +49,59 @@ def forget(m, b):
     m[at + S.HIT], m[at + S.MISS] = -1, m[at + S.HEAD]
 
 
-@bare_kernel
-def hold(m, b, place, kind, at, bound, order, entry):
-    """Put a command in a bank's slot; it may be the best of its kind."""
-    slot = S.SLOT + (b * S.BANK_SLOTS + place) * S.SLOT_STRIDE
-    K.set_slot(m, slot, at, bound, order, entry)
-    m[S.SECOND_HOLDS + kind if place else S.FIRST_HOLDS] |= 1 << b
-    ready = max(max(at, m[S.SHARED + bound]), m[S.NOW] + 1)
-    if ready < m[S.BEST_AT + kind] or (ready == m[S.BEST_AT + kind] and order < m[S.BEST_ORDER + kind]):
-        m[S.BEST_AT + kind], m[S.BEST_ORDER + kind], m[S.BEST_SLOT + kind] = ready, order, slot
+@inlined_kernel
+def hold(m, b, command, at, order, entry):
+    """Put a command in its slot of a bank; it may be the best of that command."""
+    place = command * S.MAX_BANKS + b
+    order = order << _BANK_BITS | b
+    m[S.SLOT_AT + place], m[S.SLOT_ORDER + place], m[S.SLOT_REQUEST + place] = at, order, entry
+    m[S.HOLDS + command] |= 1 << b
+    ready = max(max(at, m[m[S.SLOT_BOUND + place] & S.PLACES]), m[S.NOW] + 1)
+    best_at, best_order = m[S.BEST_AT + command], m[S.BEST_ORDER + command]
+    if ready < best_at or (ready == best_at and order < best_order):
+        m[S.BEST_AT + command], m[S.BEST_ORDER + command], m[S.BEST_BANK + command] = ready, order, b
 
 
-@bare_kernel
+@inlined_kernel
 def set_slots(m, b):
-    """The two commands that a bank could issue for the queue served."""
+    """The commands that a bank could issue for the queue served.
+
+    A hit has none beside a request of its direction that the row was opened for: it comes later anyway.
+    """
     bank = S.BANK + b * S.BANK_STRIDE
-    slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
-    group, mode, active = m[bank + S.GROUP], m[S.MODE], m[bank + S.ACTIVE]
+    mode, active = m[S.MODE] & 1, m[bank + S.ACTIVE]
     at = bank + S.LIST + mode * S.LIST_STRIDE
     hit, miss = m[at + S.HIT], m[at + S.MISS]
     others = ~(1 << b)
-    m[S.FIRST_HOLDS] &= others
-    for kind in range(S.KINDS):
-        m[S.SECOND_HOLDS + kind] &= others
-        if m[S.BEST_SLOT + kind] == slot or m[S.BEST_SLOT + kind] == slot + S.SLOT_STRIDE:
-            m[S.BEST_AT + kind], m[S.BEST_SLOT + kind] = -1, -1
+    for command in range(S.COMMANDS):
+        m[S.HOLDS + command] &= others
+        if m[S.BEST_BANK + command] == b:
+            m[S.BEST_AT + command], m[S.BEST_BANK + command] = -1, -1
+    write = mode
     if active >= 0:
-        write = m[active + S.E_WRITE]
-        ready = m[bank + S.READ_AT + write]
-        hold(m, b, 0, S.COLUMN, ready, write * S.WRITE + group, m[active + S.E_SEQ], active)
-    if hit >= 0:
-        place = 1 if active >= 0 else 0
-        order = _QUEUED + m[hit + S.E_SEQ]
-        hold(m, b, place, S.COLUMN, m[bank + S.READ_AT + mode], mode * S.WRITE + group, order, hit)
+        place = active & S.PLACES
+        write = m[place + S.E_WRITE] & 1
+        hold(m, b, write, m[bank + S.READ_AT + write], m[place + S.E_SEQ], active)
+    if hit >= 0 and (active < 0 or write != mode):
+        hold(
+            m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[(hit & S.PLACES) + S.E_SEQ], hit
+        )
     if active < 0 and miss >= 0:
-        order = _QUEUED + m[miss + S.E_SEQ]
+        order = _QUEUED >> _BANK_BITS | m[(miss & S.PLACES) + S.E_SEQ]
         if m[bank + S.ROW] < 0:
-            hold(m, b, 1, S.ROW_OPEN, m[bank + S.ACT_AT], S.ACT + group, order, miss)
+            hold(m, b, S.ACT, m[bank + S.ACT_AT], order, miss)
         elif m[S.KEEP_HITS] == 0 or hit < 0 or m[hit + S.E_SEQ] > m[miss + S.E_SEQ]:
-            hold(m, b, 1, S.ROW_CLOSE, m[bank + S.PRE_AT], S.PRE + group, order, miss)
+            hold(m, b, S.PRE, m[bank + S.PRE_AT], order, miss)
 
 
 @bare_kernel
+def set_all_slots(m):
+    """The same for all banks."""
+    for b in range(m[S.BANKS]):
+        set_slots(m, b)
+
+
+@inlined_kernel
 def serve_queue(m):
     """Which queue is served; a change sets all slots anew."""
     reads, writes, mode = m[S.QUEUED], m[S.QUEUED + 1], m[S.MODE]
@@ -97,49 +112,46 @@ def serve_queue(m):
         mode = 0
     if mode != m[S.MODE]:
         m[S.MODE] = mode
-        for b in range(m[S.BANKS]):
-            set_slots(m, b)
+        set_all_slots(m)
 
 
-@bare_kernel
-def seek(m, kind):
-    """Find the best command of a kind among the slots."""
-    earliest = m[S.NOW] + 1
-    chosen, who = FAR, -1
-    for place in range(0 if kind == S.COLUMN else 1, 2):
-        left = m[S.SECOND_HOLDS + kind] if place else m[S.FIRST_HOLDS]
-        while left:
-            low = left & -left
-            left ^= low
-            slot = S.SLOT + (popcount(low - 1) * S.BANK_SLOTS + place) * S.SLOT_STRIDE
-            at = max(max(m[slot + S.AT], m[m[slot + S.BOUND]]), earliest)
-            # One number orders by clock, then by order: no branch that the processor would guess wrong.
-            key = (min(at - earliest, _HORIZON) << 40) + m[slot + S.ORDER]
-            who = slot if key < chosen else who
-            chosen = min(chosen, key)
-    m[S.BEST_SLOT + kind] = who
-    m[S.BEST_AT + kind], m[S.BEST_ORDER + kind] = FAR, FAR
-    if who >= 0:
-        m[S.BEST_AT + kind] = earliest + (chosen >> 40)
-        m[S.BEST_ORDER + kind] = m[who + S.ORDER]
+@inlined_kernel
+def seek(m, command, earliest):
+    """Find the best slot of a command, not before a clock."""
+    chosen, left = _NONE, m[S.HOLDS + command]
+    while left:
+        low = left & -left
+        left ^= low
+        place = command * S.MAX_BANKS + popcount(low - 1)
+        at = max(max(m[S.SLOT_AT + place], m[m[S.SLOT_BOUND + place] & S.PLACES]), earliest)
+        # One number orders by clock, then by order, and tells the bank: no branch that is guessed wrong.
+        chosen = min(chosen, (min(at - earliest, _HORIZON) << _CLOCK_BIT) + m[S.SLOT_ORDER + place])
+    if chosen < _NONE:
+        m[S.BEST_AT + command] = earliest + (chosen >> _CLOCK_BIT)
+        m[S.BEST_ORDER + command] = chosen & ((1 << _CLOCK_BIT) - 1)
+        m[S.BEST_BANK + command] = chosen & _BANK
+    else:
+        m[S.BEST_AT + command], m[S.BEST_BANK + command] = FAR, -1
 
 
-@bare_kernel
-def best(m):
-    """Earliest command that could issue after now: (clock, slot); of one clock, the lowest order.
+@inlined_kernel
+def best(m, earliest, first, last):
+    """Earliest of the commands `first` to `last`, not before a clock: (clock, slot); then the lowest order.
 
-    What was the best of its kind stays so until its clock passes, its slot changes or the times that its
-    kind shares do: only then are the slots gone through again.
+    The best slot of a command stays so until its clock passes, its slot changes or the shared times of the
+    command do: only then are the slots gone through again.
     """
-    earliest = m[S.NOW] + 1
-    clock, order, who = FAR, FAR, -1
-    for kind in range(S.KINDS):
-        if m[S.BEST_AT + kind] < earliest:
-            seek(m, kind)
-        at = m[S.BEST_AT + kind]
-        if at < clock or (at == clock and m[S.BEST_ORDER + kind] < order):
-            clock, order, who = at, m[S.BEST_ORDER + kind], m[S.BEST_SLOT + kind]
-    return clock, who
+    chosen, who = _NONE, -1
+    for command in range(first, last + 1):
+        if m[S.BEST_AT + command] < earliest:
+            seek(m, command, earliest)
+        clock = min(m[S.BEST_AT + command] - earliest, _HORIZON)
+        key = (clock << _CLOCK_BIT) + m[S.BEST_ORDER + command]
+        who = command if key < chosen else who
+        chosen = min(chosen, key)
+    if who < 0:
+        return FAR, -1
+    return earliest + (chosen >> _CLOCK_BIT), who * S.MAX_BANKS + (chosen & _BANK)
 
 
 @bare_kernel
@@ -148,15 +160,17 @@ def best_active(m):
     earliest = m[S.NOW] + 1
     clock, order, who = FAR, FAR, -1
     for b in range(m[S.BANKS]):
-        if m[S.BANK + b * S.BANK_STRIDE + S.ACTIVE] >= 0:
-            s = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
-            at = max(max(m[s + S.AT], m[m[s + S.BOUND]]), earliest)
-            if at < clock or (at == clock and m[s + S.ORDER] < order):
-                clock, order, who = at, m[s + S.ORDER], s
+        bank = S.BANK + b * S.BANK_STRIDE
+        active = m[bank + S.ACTIVE]
+        if active >= 0:
+            slot = m[active + S.E_WRITE] * S.MAX_BANKS + b
+            at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_BOUND + slot]]), earliest)
+            if at < clock or (at == clock and m[active + S.E_SEQ] < order):
+                clock, order, who = at, m[active + S.E_SEQ], slot
     return clock, who
 
 
-@bare_kernel
+@inlined_kernel
 def take(m, requests, i, clock, base, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
@@ -164,7 +178,7 @@ def take(m, requests, i, clock, base, requested):
         if not taken:
             return i, again
         e = K.enter(m, requests[i])
-        b, which = m[e + S.E_BANK], m[e + S.E_WRITE]
+        b, which = m[e + S.E_BANK] & _BANK, m[e + S.E_WRITE] & 1
         K.append(m, b, which, e)
         bank = S.BANK + b * S.BANK_STRIDE
         at = bank + S.LIST + which * S.LIST_STRIDE
@@ -180,16 +194,15 @@ def take(m, requests, i, clock, base, requested):
     return i, FAR
 
 
-@bare_kernel
+@inlined_kernel
 def issue(m, clock, slot, responded, base, log):
     """Issue a slot's command and advance its request."""
-    e = m[slot + S.REQUEST]
-    b = m[e + S.E_BANK]
+    e = m[S.SLOT_REQUEST + slot] & S.PLACES
+    command, b = slot >> _BANK_BITS & (S.COMMANDS - 1), slot & _BANK
     bank = S.BANK + b * S.BANK_STRIDE
-    command = m[slot + S.BOUND] - S.SHARED - m[bank + S.GROUP]
     if log.size:
         K.note(m, log, clock, command, b, m[e + S.E_ROW])
-    which = m[e + S.E_WRITE]
+    which = m[e + S.E_WRITE] & 1
     if command == S.PRE:
         K.precharge(m, clock, b)
     elif command == S.ACT:
@@ -205,7 +218,7 @@ def issue(m, clock, slot, responded, base, log):
         K.unlink(m, b, which, e)
         at = bank + S.LIST + which * S.LIST_STRIDE
         after = m[e + S.NEXT]
-        if after >= 0 and m[after + S.E_ROW] != m[bank + S.ROW]:
+        if after >= 0 and m[(after & S.PLACES) + S.E_ROW] != m[bank + S.ROW]:
             find(m, b, which)
         else:
             m[at + S.HIT] = after
@@ -223,6 +236,15 @@ def issue(m, clock, slot, responded, base, log):
         find(m, b, 0)
         find(m, b, 1)
     set_slots(m, b)
+
+
+@bare_kernel
+def beside(m, clock, slot, responded, base, log):
+    """A command of the other bus in the same clock, if one is ready."""
+    first = S.ACT if slot < S.ACT * S.MAX_BANKS else S.READ
+    at, other = best(m, clock, first, first + 1)
+    if at == clock:
+        issue(m, clock, other, responded, base, log)
 
 
 @bare_kernel
@@ -249,7 +271,7 @@ def run(m, requests, start, drain, base, requested, responded, log):
                 clock, slot = ready, -2
         else:
             serve_queue(m)
-            clock, slot = best(m)
+            clock, slot = best(m, m[S.NOW] + 1, S.READ, S.PRE)
         nothing = i >= requests.size and m[S.WAITING] == 0
         if nothing or (i >= requests.size and not drain):
             return
@@ -268,8 +290,10 @@ def run(m, requests, start, drain, base, requested, responded, log):
             for b in range(m[S.BANKS]):
                 find(m, b, 0)
                 find(m, b, 1)
-                set_slots(m, b)
+            set_all_slots(m)
         else:
             issue(m, clock, slot, responded, base, log)
+            if m[S.BUSES] > 1 and m[S.REFRESHING] == 0:
+                beside(m, clock, slot, responded, base, log)
         if i < requests.size and again > clock >= start:
             i, again = take(m, requests, i, clock, base, requested)

@@ -1,9 +1,9 @@
 """What each DRAM command changes: banks, what they share, counts; and requests that come in.
 
-Times are DRAM clocks. `m` is the state of `_banked_state`. One command a clock and channel.
+Times are DRAM clocks. `m` is the state of `_banked_state`. One command a clock and command bus.
 """
 
-from accelsim.jit import bare_kernel
+from accelsim.jit import bare_kernel, inlined_kernel
 from accelsim.machine import _banked_state as S
 
 FAR = S.FAR
@@ -18,7 +18,22 @@ def note(m, log, clock, command, bank, row):
     m[S.LOGGED] = n + 1
 
 
-@bare_kernel
+@inlined_kernel
+def hold_back(m, command, first, last, clock):
+    """No `command` in groups `first` to `last`, that excluded, before a clock."""
+    at = (S.SHARED + command * S.MAX_GROUPS + first) & S.PLACES
+    for group in range(last - first):
+        m[at + group] = max(m[at + group], clock)
+
+
+@inlined_kernel
+def stale(m, command):
+    """The best slot of a command must be sought again, if there is one."""
+    if m[S.BEST_AT + command] < FAR:
+        m[S.BEST_AT + command] = -1
+
+
+@inlined_kernel
 def activate(m, clock, b, row):
     """ACT: open a row; bounds the bank (tRCD, tRAS, tRC), its rank (tRRD, tFAW)."""
     at = S.BANK + b * S.BANK_STRIDE
@@ -27,20 +42,19 @@ def activate(m, clock, b, row):
     m[at + S.PRE_AT] = clock + m[S.RAS]
     m[at + S.READ_AT] = clock + m[S.RCD_RD]
     m[at + S.WRITE_AT] = clock + m[S.RCD_WR]
-    own, ring = m[at + S.GROUP], m[at + S.RING]
-    oldest = m[ring + 4]
+    own, ring = m[at + S.GROUP], m[at + S.RING] & S.PLACES
+    oldest = m[ring + 4] & 3
     m[ring + oldest] = clock
     oldest = (oldest + 1) & 3
     m[ring + 4] = oldest
     bound = max(clock + m[S.RRD_S], m[ring + oldest] + m[S.FAW])
-    for g in range(m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]):
-        m[S.SHARED + S.ACT + g] = max(m[S.SHARED + S.ACT + g], bound)
-    m[S.SHARED + S.ACT + own] = max(m[S.SHARED + S.ACT + own], clock + m[S.RRD_L])
-    m[S.BEST_AT + S.ROW_OPEN] = -1
+    hold_back(m, S.ACT, m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP], bound)
+    hold_back(m, S.ACT, own, own + 1, clock + m[S.RRD_L])
+    stale(m, S.ACT)
     m[S.ACTIVATIONS] += 1
 
 
-@bare_kernel
+@inlined_kernel
 def precharge(m, clock, b):
     """PRE: close a bank (tRP); other banks of the rank wait tPPD."""
     at = S.BANK + b * S.BANK_STRIDE
@@ -48,41 +62,36 @@ def precharge(m, clock, b):
     m[at + S.ACT_AT] = max(m[at + S.ACT_AT], clock + m[S.RP])
     m[S.PRECHARGES] += 1
     if m[S.PPD] > 0:
-        m[S.BEST_AT + S.ROW_CLOSE] = -1
-        for g in range(m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]):
-            m[S.SHARED + S.PRE + g] = clock + m[S.PPD]
+        stale(m, S.PRE)
+        hold_back(m, S.PRE, m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP], clock + m[S.PPD])
 
 
-@bare_kernel
+@inlined_kernel
 def column(m, clock, b, write):
     """RD or WR: bounds the next ones by tCCD, turnaround and rank switch, and the bank's PRE."""
     at = S.BANK + b * S.BANK_STRIDE
     own, first, last = m[at + S.GROUP], m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP]
     if write:
         m[at + S.PRE_AT] = max(m[at + S.PRE_AT], clock + m[S.WRITE_TO_PRE])
-        same, same_own, same_rank = S.WRITE, m[S.CCD_L], m[S.CCD_S]
-        other, other_own, other_rank = S.READ, m[S.WRITE_TO_READ_L], m[S.WRITE_TO_READ_S]
+        near, far = m[S.WRITE_TO_READ_L], m[S.WRITE_TO_READ_S]
         m[S.WRITES] += 1
     else:
         m[at + S.PRE_AT] = max(m[at + S.PRE_AT], clock + m[S.RTP])
-        same, same_own, same_rank = S.READ, m[S.CCD_L], m[S.CCD_S]
-        other, other_own, other_rank = S.WRITE, m[S.READ_TO_WRITE], m[S.READ_TO_WRITE]
+        near, far = m[S.READ_TO_WRITE], m[S.READ_TO_WRITE]
         m[S.READS] += 1
-    same += S.SHARED
-    other += S.SHARED
-    m[S.BEST_AT + S.COLUMN] = -1
-    for g in range(first, last):
-        m[same + g] = max(m[same + g], clock + same_rank)
-        m[other + g] = max(m[other + g], clock + other_rank)
-    m[same + own] = max(m[same + own], clock + same_own)
-    m[other + own] = max(m[other + own], clock + other_own)
+    same, other = S.READ + write, S.WRITE - write
+    stale(m, S.READ)
+    stale(m, S.WRITE)
+    hold_back(m, same, first, last, clock + m[S.CCD_S])
+    hold_back(m, other, first, last, clock + far)
+    hold_back(m, same, own, own + 1, clock + m[S.CCD_L])
+    hold_back(m, other, own, own + 1, clock + near)
     if m[S.RANKS] > 1:
         switch_same = m[S.RANK_WRITE_WRITE] if write else m[S.RANK_READ_READ]
         switch_other = m[S.RANK_WRITE_READ] if write else m[S.RANK_READ_WRITE]
-        for g in range(m[S.GROUPS]):
-            if g < first or g >= last:
-                m[same + g] = max(m[same + g], clock + switch_same)
-                m[other + g] = max(m[other + g], clock + switch_other)
+        for lower, upper in ((0, first), (last, m[S.GROUPS])):
+            hold_back(m, same, lower, upper, clock + switch_same)
+            hold_back(m, other, lower, upper, clock + switch_other)
 
 
 @bare_kernel
@@ -98,16 +107,17 @@ def close_after(m, b, log):
 @bare_kernel
 def refresh(m, clock, rank):
     """REF of a closed rank: no ACT for tRFC."""
-    banks = m[S.BANKS] // m[S.RANKS]
+    banks = m[S.RANK_BANKS]
     for b in range(rank * banks, (rank + 1) * banks):
         at = S.BANK + b * S.BANK_STRIDE
         m[at + S.ACT_AT] = max(m[at + S.ACT_AT], clock + m[S.RFC])
     m[S.REFRESHES] += 1
 
 
-@bare_kernel
+@inlined_kernel
 def served(m, clock, e, responded, base):
     """A request's RD or WR was issued at `clock`: its window slot, its response, its entry."""
+    e = e & S.PLACES
     write = m[e + S.E_WRITE]
     end = clock
     if write:
@@ -132,7 +142,7 @@ def served(m, clock, e, responded, base):
     m[S.WAITING] -= 1
 
 
-@bare_kernel
+@inlined_kernel
 def returned(m, clock):
     """Free the window slots of reads whose data have arrived by `clock`."""
     while m[S.DONE_COUNT] > 0 and m[S.DONE + m[S.DONE_HEAD]] <= clock:
@@ -141,10 +151,10 @@ def returned(m, clock):
         m[S.OUTSTANDING] -= 1
 
 
-@bare_kernel
+@inlined_kernel
 def enter(m, request):
     """Entry of a request (row, bank, write packed): taken from the free list, in no queue yet."""
-    e = m[S.FREE]
+    e = m[S.FREE] & S.PLACES
     m[S.FREE] = m[e + S.NEXT]
     m[e + S.E_WRITE] = request & 1
     m[e + S.E_BANK] = (request >> 1) & 127
@@ -158,7 +168,7 @@ def enter(m, request):
     return e
 
 
-@bare_kernel
+@inlined_kernel
 def offered(m, request, clock):
     """Whether the next request is taken at `clock`: (yes, earliest clock of the next try, FAR if unknown)."""
     if m[S.OFFER_CLOCK] != clock:
@@ -176,7 +186,7 @@ def offered(m, request, clock):
     return True, clock
 
 
-@bare_kernel
+@inlined_kernel
 def append(m, b, which, e):
     """Put an entry at the end of a bank's list."""
     at = S.BANK + b * S.BANK_STRIDE + S.LIST + which * S.LIST_STRIDE
@@ -185,12 +195,12 @@ def append(m, b, which, e):
     if tail < 0:
         m[at + S.HEAD] = e
     else:
-        m[tail + S.NEXT] = e
+        m[(tail & S.PLACES) + S.NEXT] = e
     m[at + S.TAIL] = e
     m[at + S.LENGTH] += 1
 
 
-@bare_kernel
+@inlined_kernel
 def unlink(m, b, which, e):
     """Take an entry out of a bank's list."""
     at = S.BANK + b * S.BANK_STRIDE + S.LIST + which * S.LIST_STRIDE
@@ -198,19 +208,19 @@ def unlink(m, b, which, e):
     if before < 0:
         m[at + S.HEAD] = after
     else:
-        m[before + S.NEXT] = after
+        m[(before & S.PLACES) + S.NEXT] = after
     if after < 0:
         m[at + S.TAIL] = before
     else:
-        m[after + S.PREVIOUS] = before
+        m[(after & S.PLACES) + S.PREVIOUS] = before
     m[at + S.LENGTH] -= 1
 
 
-@bare_kernel
-def set_slot(m, slot, at, bound, order, entry):
-    """A command that a bank could issue from clock `at`; `bound` is its command and group."""
+@inlined_kernel
+def set_slot(m, slot, at, command, group, order, entry):
+    """A command that a bank could issue from clock `at`."""
     m[slot + S.AT] = at
-    m[slot + S.BOUND] = S.SHARED + bound
+    m[slot + S.BOUND] = S.SHARED + command * S.MAX_GROUPS + group
     m[slot + S.ORDER] = order
     m[slot + S.REQUEST] = entry
 
@@ -218,7 +228,7 @@ def set_slot(m, slot, at, bound, order, entry):
 @bare_kernel
 def refresh_step(m, all_at_once):
     """Next command of a refresh under way: (earliest clock, bank to precharge; -1: all, -2: REF)."""
-    banks = m[S.BANKS] // m[S.RANKS]
+    banks = m[S.RANK_BANKS]
     first = m[S.REFRESH_RANK] * banks
     opened, first_pre, last_pre, last_act, who = 0, FAR, 0, 0, -2
     for b in range(first, first + banks):
@@ -226,7 +236,7 @@ def refresh_step(m, all_at_once):
         if m[at + S.ROW] >= 0:
             if m[at + S.ACTIVE] >= 0:
                 return FAR, -1
-            ready = max(m[at + S.PRE_AT], m[S.SHARED + S.PRE + m[at + S.GROUP]])
+            ready = max(m[at + S.PRE_AT], m[S.SHARED + S.PRE * S.MAX_GROUPS + m[at + S.GROUP]])
             opened += 1
             last_pre = max(last_pre, ready)
             if ready < first_pre:
@@ -243,7 +253,7 @@ def refresh_step(m, all_at_once):
 @bare_kernel
 def advance_refresh(m, clock, who, log):
     """Issue that command."""
-    banks = m[S.BANKS] // m[S.RANKS]
+    banks = m[S.RANK_BANKS]
     rank = m[S.REFRESH_RANK]
     if who == -2:
         note(m, log, clock, S.REF, rank * banks, -1)

@@ -11,7 +11,7 @@
 The rules are those of DRAMsim3's command queues (docs/dram.md).
 """
 
-from accelsim.jit import bare_kernel, popcount
+from accelsim.jit import bare_kernel, inlined_kernel, popcount
 from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
@@ -34,7 +34,7 @@ def set_slots(m, b):
         return
     m[S.BUSY] |= 1 << b
     if row < 0:
-        K.set_slot(m, third, m[bank + S.ACT_AT], S.ACT + group, _HEAD, head)
+        K.set_slot(m, third, m[bank + S.ACT_AT], S.ACT, group, _HEAD, head)
         return
     found, e = 0, head
     while e >= 0 and found != 3:
@@ -43,36 +43,40 @@ def set_slots(m, b):
             if (found >> write) & 1 == 0:
                 order = _CAS if found == 0 else _OTHER
                 place, ready = slot + write * S.SLOT_STRIDE, m[bank + S.READ_AT + write]
-                K.set_slot(m, place, ready, write * S.WRITE + group, order, e)
+                K.set_slot(m, place, ready, write, group, order, e)
                 found |= 1 << write
         e = m[e + S.NEXT]
     if m[head + S.E_ROW] != row and (found == 0 or m[bank + S.HITS] >= m[S.HIT_CAP]):
-        K.set_slot(m, third, m[bank + S.PRE_AT], S.PRE + group, _HEAD, head)
+        K.set_slot(m, third, m[bank + S.PRE_AT], S.PRE, group, _HEAD, head)
 
 
 @bare_kernel
-def best(m):
-    """Earliest command after now: (clock, slot); of one clock, the next bank in turn."""
-    earliest, banks, last = m[S.NOW] + 1, m[S.BANKS], m[S.LAST_BANK]
+def best(m, earliest, first, last):
+    """Earliest command, not before a clock, of slots `first` to `last` of a bank: (clock, slot).
+
+    Of one clock, the next bank in turn.
+    """
+    banks, turned = m[S.BANKS], m[S.LAST_BANK]
     left = m[S.BUSY]
     if m[S.REFRESHING]:  # its rank issues nothing else
-        ranked = banks // m[S.RANKS]
+        ranked = m[S.RANK_BANKS]
         left &= ~(((1 << ranked) - 1) << (m[S.REFRESH_RANK] * ranked))
     clock, order, who = FAR, FAR, -1
     while left:
         low = left & -left
         left ^= low
         b = popcount(low - 1)
-        turn = 4 * ((b - last - 1) & (banks - 1))
+        turn = 4 * ((b - turned - 1) & (banks - 1))
         slot = S.SLOT + b * S.BANK_SLOTS * S.SLOT_STRIDE
-        for s in (slot, slot + S.SLOT_STRIDE, slot + 2 * S.SLOT_STRIDE):
-            at = max(max(m[s + S.AT], m[m[s + S.BOUND]]), earliest)
+        for place in range(first, last + 1):
+            s = slot + place * S.SLOT_STRIDE
+            at = max(max(m[s + S.AT], m[m[s + S.BOUND] & S.PLACES]), earliest)
             if at < clock or (at == clock and turn + m[s + S.ORDER] < order):
                 clock, order, who = at, turn + m[s + S.ORDER], s
     return clock, who
 
 
-@bare_kernel
+@inlined_kernel
 def movable(m, drain):
     """Bank of the oldest waiting request that finds room in its bank's queue; -1 if none does."""
     if m[S.DRAINING] == 0:
@@ -95,7 +99,7 @@ def movable(m, drain):
     return who
 
 
-@bare_kernel
+@inlined_kernel
 def move(m, b):
     """Move a bank's oldest waiting request to its queue."""
     which = 1 if m[S.DRAINING] > 0 else 0
@@ -109,7 +113,7 @@ def move(m, b):
     set_slots(m, b)
 
 
-@bare_kernel
+@inlined_kernel
 def take(m, requests, i, clock, base, requested):
     """Take requests from i on at `clock`: (the first not taken, when it can be tried again)."""
     while i < requests.size:
@@ -125,7 +129,7 @@ def take(m, requests, i, clock, base, requested):
     return i, FAR
 
 
-@bare_kernel
+@inlined_kernel
 def next_try(m, request, clock):
     """Earliest clock, not before `clock`, at which a request could be taken; FAR if that is unknown."""
     write = request & 1
@@ -140,9 +144,9 @@ def next_try(m, request, clock):
 def issue(m, clock, slot, responded, base, log):
     """Issue a slot's command."""
     e = m[slot + S.REQUEST]
-    b = m[e + S.E_BANK]
+    b = m[e + S.E_BANK] & (S.MAX_BANKS - 1)
     bank = S.BANK + b * S.BANK_STRIDE
-    command = m[slot + S.BOUND] - S.SHARED - m[bank + S.GROUP]
+    command = (m[slot + S.BOUND] - S.SHARED) // S.MAX_GROUPS
     m[S.LAST_BANK] = b
     if log.size:
         K.note(m, log, clock, command, b, m[e + S.E_ROW])
@@ -171,7 +175,7 @@ def run(m, requests, start, drain, base, requested, responded, log):
     i = 0
     again = max(start, m[S.NOW] + 1)
     while i < requests.size or (drain and m[S.WAITING] > 0):
-        clock, slot = best(m)
+        clock, slot = best(m, m[S.NOW] + 1, 0, 2)
         who = -2
         if m[S.REFRESHING]:
             ready, who = K.refresh_step(m, False)
@@ -197,7 +201,12 @@ def run(m, requests, start, drain, base, requested, responded, log):
                 for b in range(m[S.BANKS]):
                     set_slots(m, b)
             else:
+                column = 1 if m[slot + S.BOUND] < S.SHARED + S.ACT * S.MAX_GROUPS else 0
                 issue(m, clock, slot, responded, base, log)
+                if m[S.BUSES] > 1:  # the other bus in the same clock
+                    clock, slot = best(m, now, 2 * column, 1 + column)
+                    if clock == now:
+                        issue(m, clock, slot, responded, base, log)
         moved = movable(m, drain and i >= requests.size)
         if moved >= 0:
             move(m, moved)

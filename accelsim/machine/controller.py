@@ -65,22 +65,25 @@ def fresh_state(device: DramDevice, ranks: int, controller: Controller) -> Ints:
     for place, value in (_timing(device) | _settings(device, ranks, controller)).items():
         m[place] = value
     m[S.DUE], m[S.OFFER_CLOCK] = device["tREFI"], -1
-    m[S.BEST_AT : S.BEST_AT + S.KINDS] = m[S.BEST_SLOT : S.BEST_SLOT + S.KINDS] = -1
+    m[S.BEST_AT :][: S.COMMANDS], m[S.BEST_BANK :][: S.COMMANDS] = S.FAR, -1
     for rank in range(ranks):
         m[S.RANK + rank * S.RANK_STRIDE :][:4] = _LONG_AGO
     for b in range(banks):
         at, rank = S.BANK + b * S.BANK_STRIDE, b // device.banks
         m[at + S.ROW] = m[at + S.ACTIVE] = -1
         m[at + S.GROUP] = b // device.banks_per_group
-        m[at + S.FIRST_GROUP], m[at + S.LAST_GROUP] = (
-            rank * device.bank_groups,
-            (rank + 1) * device.bank_groups,
-        )
+        m[at + S.FIRST_GROUP] = rank * device.bank_groups
+        m[at + S.LAST_GROUP] = (rank + 1) * device.bank_groups
         m[at + S.RING] = S.RANK + rank * S.RANK_STRIDE
         for which in range(3):
             m[at + S.LIST + which * S.LIST_STRIDE :][: S.LENGTH] = -1
-    for slot in range(S.SLOT, S.DONE, S.SLOT_STRIDE):
-        m[slot + S.AT], m[slot + S.BOUND] = S.FAR, S.SHARED
+    if with_queues:
+        slots = m[S.SLOT : S.DONE].reshape(-1, S.SLOT_STRIDE)
+        slots[:, S.AT], slots[:, S.BOUND] = S.FAR, S.SHARED
+    else:
+        groups = np.arange(banks) // device.banks_per_group
+        for command in range(S.COMMANDS):
+            m[S.SLOT_BOUND + command * S.MAX_BANKS :][:banks] = S.SHARED + command * S.MAX_GROUPS + groups
     places = S.ENTRY + S.ENTRY_STRIDE * np.arange(entries)
     m[places + S.NEXT] = np.append(places[1:], -1)
     m[S.FREE] = S.ENTRY
@@ -124,7 +127,9 @@ def _settings(device: DramDevice, ranks: int, controller: Controller) -> dict[in
     return {
         S.BANKS: device.banks * ranks,
         S.GROUPS: device.bank_groups * ranks,
+        S.RANK_BANKS: device.banks,
         S.RANKS: ranks,
+        S.BUSES: device.command_buses,
         S.WINDOW: S.FAR if controller.window is None else controller.window,
         S.OFFERS: controller.offers,
         S.READ_ENTRIES: controller.read_entries,

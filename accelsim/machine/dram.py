@@ -16,6 +16,7 @@ class Channel(Protocol):
     """A DRAM with its state between transfers, in core cycles."""
 
     latency_cycles: int
+    uses_runs: bool  # addresses decide its times
 
     def transfer(self, issue_cycle: int, write: bool, starts: Ints, lengths: Ints) -> tuple[int, int, int]:
         """Move runs of bytes: (start, end of the occupancy, completion) in core cycles.
@@ -29,6 +30,8 @@ class Channel(Protocol):
 
 class BandwidthChannel:
     """Peak x efficiency; the fraction of a cycle that rounding up gave too much is carried."""
+
+    uses_runs = False
 
     def __init__(self, chip: Accelerator) -> None:
         rate = chip.dram_bytes_per_cycle
@@ -63,6 +66,8 @@ class BankedChannel:
     that still wait. A completion is that of the transfer if nothing came after it.
     """
 
+    uses_runs = True
+
     def __init__(self, chip: Accelerator, record: bool = False) -> None:
         dram = chip.dram
         if not isinstance(dram, BankedDram):
@@ -70,7 +75,7 @@ class BankedChannel:
         self._controllers = Controllers(
             dram.timing, dram.channels, dram.ranks, dram.address_mapping, Controller.of(dram), record
         )
-        self.latency_cycles = chip.dram_latency_cycles
+        self.latency_cycles, self._burst_bytes = chip.dram_latency_cycles, dram.burst_bytes
         # Core cycles of a DRAM clock, exact.
         self._ratio: Fraction = dram.timing.clock_ns * units.exact(chip.clock_mhz) / 1000
         self._end_cycle = self._end_clock = 0
@@ -81,7 +86,7 @@ class BankedChannel:
         clock = self._end_clock
         if issue_cycle > self._end_cycle:
             clock = max(clock, units.ceil_div(issue_cycle * self._ratio.denominator, self._ratio.numerator))
-        for addresses in bursts(starts, lengths, controllers.device.burst_bytes):
+        for addresses in bursts(starts, lengths, self._burst_bytes):
             writes = np.full(addresses.size, int(write), np.int64)
             controllers.offer(addresses, writes, clock)
             empty = False

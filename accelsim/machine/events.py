@@ -2,17 +2,16 @@
 
 ::
 
-    DMA:    for tile: wait for bytes, reserve, transfer           (docs/machine.md, part 1)
+    DMA:    for tile: wait for bytes, reserve, for chunk: transfer      (docs/machine.md, part 1)
     array:  for tile: wait for its fetch, compute, release operands
-    drain:  for tile: wait for its compute, transfer, release outputs
-    DRAM:   serve transfers in order of issue; of one cycle's, the drain first
+    drain:  for tile: wait for its compute, for chunk: transfer, release outputs
+    DRAM:   serve chunks as the DMA's arbitration says; by default in order of issue
 
-A process never sees a MAC or a burst: about ten events per tile.
+A process never sees a MAC or a burst: about ten events per tile, and five per chunk.
 """
 
-import heapq
+from collections import deque
 from collections.abc import Generator
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -20,118 +19,105 @@ import simpy
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.dram import BandwidthChannel
+from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
+from accelsim.machine.inputs import inputs
+from accelsim.machine.requests import Requests, cut, in_bursts
+from accelsim.machine.resources import Chunk, Dram, Scratchpad
 from accelsim.tables import TIMELINE, Table
+from accelsim.units import ceil_div
 
 Process = Generator[simpy.Event, Any, Any]
-_AFTER_ALL_OTHERS = 2  # SimPy priority: urgent 0, normal 1; decisions that need a whole cycle's events
-_DRAIN, _FETCH = 0, 1
-
-
-class Scratchpad:
-    """Bytes that are free; overflow is impossible, and so is freeing what was not reserved."""
-
-    def __init__(self, env: simpy.Environment, capacity_bytes: int) -> None:
-        self.env = env
-        self.capacity_bytes = capacity_bytes
-        self.free_bytes = capacity_bytes
-        self._waiting: tuple[int, simpy.Event] | None = None
-
-    def reserve(self, wanted_bytes: int) -> simpy.Event:
-        """Event of the cycle in which the bytes are free; they are reserved then. One waits at a time."""
-        event = self.env.event()
-        self._waiting = (wanted_bytes, event)
-        self._grant()
-        return event
-
-    def release(self, freed_bytes: int) -> None:
-        """Free bytes; a waiting reservation is granted in this cycle."""
-        self.free_bytes += freed_bytes
-        if self.free_bytes > self.capacity_bytes:
-            raise AuditError(
-                f"scratchpad: {self.free_bytes} bytes free of {self.capacity_bytes}, "
-                f"after freeing {freed_bytes}"
-            )
-        self._grant()
-
-    def _grant(self) -> None:
-        if self._waiting is not None and self._waiting[0] <= self.free_bytes:
-            wanted, event = self._waiting
-            self._waiting = None
-            self.free_bytes -= wanted
-            event.succeed()
-
-
-class Dram:
-    """One channel: transfers in order of issue, one occupancy at a time, latencies overlap."""
-
-    def __init__(self, env: simpy.Environment, channel: BandwidthChannel) -> None:
-        self.env = env
-        self.channel = channel
-        self._requests: list[tuple[int, int, int, int, simpy.Event]] = []
-        self._issued = count()
-        self._busy = False
-        self._deciding = False
-
-    def transfer(self, kind: int, transfer_bytes: int) -> simpy.Event:
-        """Event of the start of the occupancy; its value is (start, end of occupancy)."""
-        event = self.env.event()
-        heapq.heappush(self._requests, (self.env.now, kind, next(self._issued), transfer_bytes, event))
-        self._decide_later()
-        return event
-
-    def _decide_later(self) -> None:
-        if self._busy or self._deciding or not self._requests:
-            return
-        self._deciding = True
-        decision = self.env.event()
-        decision._ok, decision._value = True, None
-        assert decision.callbacks is not None
-        decision.callbacks.append(self._decide)
-        self.env.schedule(decision, priority=_AFTER_ALL_OTHERS)
-
-    def _decide(self, _: simpy.Event) -> None:
-        self._deciding = False
-        *_, transfer_bytes, event = heapq.heappop(self._requests)
-        start = int(self.env.now)
-        end = start + self.channel.occupancy_cycles(transfer_bytes)
-        self._busy = True
-        event.succeed((start, end))
-        done = self.env.timeout(end - start)
-        assert done.callbacks is not None
-        done.callbacks.append(self._free)
-
-    def _free(self, _: simpy.Event) -> None:
-        self._busy = False
-        self._decide_later()
+_STREAMS = ("fetch", "drain")
 
 
 class _Layer:
     """The processes of one layer and the table they fill."""
 
-    def __init__(self, work: Table, chip: Accelerator) -> None:
+    def __init__(
+        self,
+        work: Table,
+        chip: Accelerator,
+        requests: Requests | None,
+        channel: BandwidthChannel | BankedChannel,
+    ) -> None:
         self.env = simpy.Environment()
-        self.scratchpad = Scratchpad(self.env, chip.scratchpad.capacity_bytes)
-        self.dram = Dram(self.env, BandwidthChannel(chip))
-        self.columns = {name: work[name].tolist() for name in _USED}
-        self.fetch_bytes = fetch_bytes(work).tolist()
-        self.drain_bytes = drain_bytes(work).tolist()
+        self.chip, self.requests, self.burst_bytes = chip, requests, chip.dram.burst_bytes
+        tiles = inputs(work, chip, requests)
+        self.scratchpad = Scratchpad(self.env, chip.scratchpad.regions)
+        self.dram = Dram(self.env, channel, chip.dma.arbitration, tiles.slots.tolist())
+        self.moved, self.setup, self.words = tiles.moved.tolist(), tiles.setup.tolist(), tiles.words.tolist()
+        self.pace = tiles.pace.tolist()
+        self.reserve = tiles.reserve.tolist()
+        self.release_compute = tiles.release_compute.tolist()
+        self.release_drain = tiles.release_drain.tolist()
+        self.compute_cycles = tiles.compute_cycles.tolist()
         self.timeline = np.full(len(work), -1, TIMELINE)
+        self.timeline["compute_scratchpad_cycles"] = tiles.stall_cycles
+        for kind, stream in enumerate(_STREAMS):
+            self.timeline[f"{stream}_descriptor_cycles"] = tiles.setup[:, kind]
+        for column in ("fetch_scratchpad_cycles", "drain_scratchpad_cycles"):
+            self.timeline[column] = 0
         self.fetched = [self.env.event() for _ in range(len(work))]
         self.computed = [self.env.event() for _ in range(len(work))]
+        self._completions: dict[str, deque[int]] = {
+            name: deque(maxlen=chip.dma.outstanding_chunks) for name in _STREAMS
+        }
 
     def dma(self) -> Process:
-        for t, wanted in enumerate(self.columns["reserve_bytes"]):
+        for t, wanted in enumerate(self.reserve):
             yield self.scratchpad.reserve(wanted)
-            row = self.timeline[t]
-            row["reserved_cycle"] = row["fetch_start_cycle"] = row["fetch_end_cycle"] = self.env.now
-            if self.fetch_bytes[t] == 0:
-                self.fetched[t].succeed()
-                continue
-            start, end = yield self.dram.transfer(_FETCH, self.fetch_bytes[t])
-            row["fetch_start_cycle"] = start
-            row["fetch_end_cycle"] = end + self.dram.channel.latency_cycles
-            self._at(end + self.dram.channel.latency_cycles, self.fetched[t])
+            self.timeline[t]["reserved_cycle"] = self.env.now
+            yield from self._move("fetch", t, self.fetched[t])
+
+    def array(self) -> Process:
+        for t, cycles in enumerate(self.compute_cycles):
+            yield self.fetched[t]
+            self.timeline[t]["compute_start_cycle"] = self.env.now
+            self.dram.pace = self.pace[t]
+            yield self.env.timeout(cycles)
+            self.dram.pace = None
+            self.dram.decide_later()
+            self.timeline[t]["compute_end_cycle"] = self.env.now
+            self.scratchpad.release(self.release_compute[t])
+            self.computed[t].succeed()
+
+    def drain(self) -> Process:
+        moved = self.env.event().succeed()
+        for t, released in enumerate(self.release_drain):
+            yield self.computed[t]
+            freed = self.env.event()
+            freed.callbacks.append(lambda _, released=released: self.scratchpad.release(released))
+            yield from self._move("drain", t, freed)
+            if self.moved[t][1]:
+                moved = freed
+        yield moved
+        yield freed  # without bytes it may be earlier than one that was issued before it
+
+    def _move(self, stream: str, t: int, done: simpy.Event) -> Process:
+        """Move a tile's bytes in chunks; `done` comes with the last one's completion."""
+        row, kind = self.timeline[t], _STREAMS.index(stream)
+        row[f"{stream}_start_cycle"] = row[f"{stream}_end_cycle"] = self.env.now
+        if stream == "drain":
+            row["drain_issue_cycle"] = self.env.now + self.setup[t][kind]
+        if self.moved[t][kind] == 0:
+            done.succeed()
+            return
+        if self.setup[t][kind]:
+            yield self.env.timeout(self.setup[t][kind])
+        chunks = self._chunks(t, kind)
+        completions = self._completions[stream]
+        for number, chunk in enumerate(chunks):
+            if completions and len(completions) == completions.maxlen and completions[0] > self.env.now:
+                yield self.env.timeout(completions[0] - self.env.now)
+            start, end, completion, at_ports = yield self.dram.transfer(chunk)
+            if number == 0:
+                row[f"{stream}_start_cycle"] = start
+            row[f"{stream}_scratchpad_cycles"] += at_ports
+            row[f"{stream}_end_cycle"] = max(int(row[f"{stream}_end_cycle"]), completion)
+            if completions.maxlen is not None:
+                completions.append(completion)
+            if number == len(chunks) - 1:
+                self._at(int(row[f"{stream}_end_cycle"]), done)
             yield self.env.timeout(end - self.env.now)
 
     def _at(self, cycle: int, event: simpy.Event) -> None:
@@ -139,58 +125,33 @@ class _Layer:
         assert timeout.callbacks is not None
         timeout.callbacks.append(lambda _: event.succeed())
 
-    def array(self) -> Process:
-        for t, cycles in enumerate(self.columns["compute_cycles"]):
-            yield self.fetched[t]
-            self.timeline[t]["compute_start_cycle"] = self.env.now
-            yield self.env.timeout(cycles)
-            self.timeline[t]["compute_end_cycle"] = self.env.now
-            self.scratchpad.release(self.columns["release_after_compute_bytes"][t])
-            self.computed[t].succeed()
-
-    def drain(self) -> Process:
-        last = self.env.event().succeed()
-        for t, freed in enumerate(self.columns["release_after_drain_bytes"]):
-            yield self.computed[t]
-            row = self.timeline[t]
-            row["drain_start_cycle"] = row["drain_end_cycle"] = self.env.now
-            if self.drain_bytes[t] == 0:
-                self.scratchpad.release(freed)
-                continue
-            start, end = yield self.dram.transfer(_DRAIN, self.drain_bytes[t])
-            row["drain_start_cycle"] = start
-            row["drain_end_cycle"] = end + self.dram.channel.latency_cycles
-            last = self.env.timeout(end + self.dram.channel.latency_cycles - self.env.now)
-            assert last.callbacks is not None
-            last.callbacks.append(lambda _, freed=freed: self.scratchpad.release(freed))
-            yield self.env.timeout(end - self.env.now)
-        yield last
+    def _chunks(self, t: int, kind: int) -> list[Chunk]:
+        size, words = self.moved[t][kind], self.words[t][kind]
+        chunk_bytes = self.chip.dma.chunk_bytes or size
+        parts: list[Any] = [None] * ceil_div(size, chunk_bytes)
+        if self.dram.channel.uses_runs:
+            assert self.requests is not None
+            runs = self.requests.drain(t) if kind else self.requests.fetch(t)
+            bursts = in_bursts(runs, self.burst_bytes)
+            parts = [bursts] if len(parts) == 1 else cut(bursts, chunk_bytes)
+        chunks = []
+        for i, runs in enumerate(parts):
+            first, end = i * chunk_bytes, min((i + 1) * chunk_bytes, size)
+            accesses = [ceil_div(w * end, size) - ceil_div(w * first, size) for w in words]
+            chunks.append(Chunk(kind == 1, end - first, runs, accesses, words))
+        return chunks
 
 
-_USED = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes", "compute_cycles")
-
-
-def fetch_bytes(work: Table) -> Any:
-    """DRAM bytes of each tile's fetch, burst waste included: int64 [tiles]."""
-    return (
-        work["weight_fetch_bytes"]
-        + work["activation_fetch_bytes"]
-        + work["partial_sum_fetch_bytes"]
-        + work["fetch_burst_waste_bytes"]
-    )
-
-
-def drain_bytes(work: Table) -> Any:
-    """DRAM bytes of each tile's drain, burst waste included: int64 [tiles]."""
-    return work["output_drain_bytes"] + work["partial_sum_drain_bytes"] + work["drain_burst_waste_bytes"]
-
-
-def run_layer(work: Table, chip: Accelerator) -> Table:
+def run_layer(
+    work: Table, chip: Accelerator, requests: Requests | None = None, channel: BankedChannel | None = None
+) -> Table:
     """Time every tile of a layer.
 
     Parameters
     ----------
     work : WORK table, tiles in plan order
+    requests : runs of every tile; needed where addresses or descriptors decide times
+    channel : the chip's DRAM at cycle 0 (default: a new one)
 
     Returns
     -------
@@ -199,9 +160,10 @@ def run_layer(work: Table, chip: Accelerator) -> Table:
     Raises
     ------
     AuditError
-        If a tile can never start (the message says which and what it waits for) or bytes do not balance.
+        If runs are needed and missing, bytes do not balance, or a tile can never start (the message says
+        which, and what it waits for).
     """
-    layer = _Layer(work, chip)
+    layer = _Layer(work, chip, requests, channel or channel_of(chip))
     env = layer.env
     env.process(layer.dma())
     env.process(layer.array())
@@ -210,13 +172,14 @@ def run_layer(work: Table, chip: Accelerator) -> Table:
         env.run(until=done)
     except RuntimeError as error:  # SimPy: no more events, and `done` has not happened
         stuck = int(np.argmax(layer.timeline["reserved_cycle"] < 0))
+        wanted, free = sum(layer.reserve[stuck]), sum(layer.scratchpad.free_bytes)
         raise AuditError(
-            f"deadlock: tile {stuck} waits for {layer.columns['reserve_bytes'][stuck]} bytes, "
-            f"{layer.scratchpad.free_bytes} of {layer.scratchpad.capacity_bytes} are free"
+            f"deadlock: tile {stuck} waits for {wanted} bytes, "
+            f"{free} of {chip.scratchpad.capacity_bytes} are free"
         ) from error
-    if layer.scratchpad.free_bytes != layer.scratchpad.capacity_bytes:
+    if layer.scratchpad.free_bytes != list(chip.scratchpad.regions):
         raise AuditError(
-            f"scratchpad: {layer.scratchpad.free_bytes} bytes free at the layer's end, "
-            f"expected {layer.scratchpad.capacity_bytes}"
+            f"scratchpad: {sum(layer.scratchpad.free_bytes)} bytes free at the layer's end, "
+            f"expected {chip.scratchpad.capacity_bytes}"
         )
     return layer.timeline

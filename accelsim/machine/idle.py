@@ -6,7 +6,7 @@ import numpy as np
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.events import drain_bytes, fetch_bytes
+from accelsim.machine.inputs import drain_bytes, fetch_bytes, region_bytes, stall_cycles
 from accelsim.tables import TIMELINE, Table
 
 
@@ -16,14 +16,43 @@ def layer_cycles(timeline: Table) -> int:
 
 
 def idle_cycles(timeline: Table) -> dict[str, int]:
-    """Cycles outside every tile's compute by cause: drain_wait and fetch_wait (docs/machine.md, part 3)."""
+    """Cycles that no tile's own compute takes, by cause (docs/machine.md, part 5)."""
+    return {cause: int(cycles.sum()) for cause, cycles in tile_waits(timeline).items()}
+
+
+def tile_waits(timeline: Table) -> dict[str, Any]:
+    """The same before, in and (of the last) after each tile's compute: int64 [tiles] by cause."""
     computed = np.concatenate([[0], timeline["compute_end_cycle"][:-1]])
     gaps = timeline["compute_start_cycle"] - computed
     # In a gap the DMA's previous fetch is over: its tile has computed. So all of it before the reservation
     # waits for bytes that undrained outputs hold.
-    drained = int(np.maximum(timeline["reserved_cycle"] - computed, 0).sum())
-    tail = layer_cycles(timeline) - int(timeline["compute_end_cycle"][-1])
-    return {"drain_wait": drained + tail, "fetch_wait": int(gaps.sum()) - drained}
+    reserved = timeline["reserved_cycle"]
+    drained = np.maximum(reserved - computed, 0)
+    issued = reserved + timeline["fetch_descriptor_cycles"]
+    described = np.maximum(issued - np.maximum(reserved, computed), 0)
+    rest = gaps - drained - described
+    at_ports = np.minimum(rest, timeline["fetch_scratchpad_cycles"])
+    waits = {
+        "scratchpad_wait": timeline["compute_scratchpad_cycles"] + at_ports,
+        "descriptor_wait": described,
+        "drain_wait": drained,
+        "fetch_wait": rest - at_ports,
+    }
+    for cause, cycles in _tail_cycles(timeline).items():
+        waits[cause][-1] += cycles
+    return waits
+
+
+def _tail_cycles(timeline: Table) -> dict[str, int]:
+    """Cycles after the last compute by cause."""
+    last = int(timeline["compute_end_cycle"][-1])
+    issued = timeline["drain_issue_cycle"]
+    begun = issued - timeline["drain_descriptor_cycles"]
+    described = int((np.maximum(issued, last) - np.maximum(begun, last)).sum())
+    rest = layer_cycles(timeline) - last - described
+    later = timeline["drain_start_cycle"] >= last
+    at_ports = min(rest, int(timeline["drain_scratchpad_cycles"][later].sum()))
+    return {"descriptor_wait": described, "scratchpad_wait": at_ports, "drain_wait": rest - at_ports}
 
 
 def check_timeline(work: Table, timeline: Table, chip: Accelerator) -> None:
@@ -37,10 +66,19 @@ def check_timeline(work: Table, timeline: Table, chip: Accelerator) -> None:
     _ordered("compute starts before its data", timeline["fetch_end_cycle"], start)
     _ordered("compute starts before the tile before it ends", end[:-1], start[1:])
     _ordered("drain starts before compute ends", end, timeline["drain_start_cycle"])
-    if not np.array_equal(end - start, work["compute_cycles"]):
-        t = int(np.argmax(end - start != work["compute_cycles"]))
+    stall = stall_cycles(work, chip)
+    expected = work["compute_cycles"] + stall
+    if not np.array_equal(end - start, expected):
+        t = int(np.argmax(end - start != expected))
         raise AuditError(
             f"tile {t} computes {end[t] - start[t]} cycles, WORK says {work['compute_cycles'][t]}"
+            + (f" and the scratchpad adds {stall[t]}" if stall[t] else "")
+        )
+    if not np.array_equal(stall, timeline["compute_scratchpad_cycles"]):
+        t = int(np.argmax(stall != timeline["compute_scratchpad_cycles"]))
+        raise AuditError(
+            f"tile {t}: the scratchpad adds {timeline['compute_scratchpad_cycles'][t]} cycles, "
+            f"its accesses {stall[t]}"
         )
     _channel(work, timeline, chip)
     _balance(work, timeline, chip)
@@ -53,7 +91,9 @@ def _ordered(what: str, before: Any, after: Any) -> None:
 
 
 def _channel(work: Table, timeline: Table, chip: Accelerator) -> None:
-    """Occupancies of the DRAM channel must not overlap."""
+    """Occupancies of the DRAM channel must not overlap; chunks of a fetch and of a drain may take turns."""
+    if chip.dma.chunk_bytes is not None or chip.dram.model != "bandwidth":
+        return
     fetches, drains = fetch_bytes(work) > 0, drain_bytes(work) > 0
     starts = np.concatenate([timeline["fetch_start_cycle"][fetches], timeline["drain_start_cycle"][drains]])
     ends = np.concatenate([timeline["fetch_end_cycle"][fetches], timeline["drain_end_cycle"][drains]])
@@ -66,19 +106,15 @@ def _balance(work: Table, timeline: Table, chip: Accelerator) -> None:
     cycles = np.concatenate(
         [timeline["reserved_cycle"], timeline["compute_end_cycle"], timeline["drain_end_cycle"]]
     )
-    change = np.concatenate(
-        [
-            work["reserve_bytes"],
-            -work["release_after_compute_bytes"],
-            -work["release_after_drain_bytes"],
-        ]
-    )
-    order = np.lexsort((change, cycles))  # of one cycle, releases count first
-    held = np.cumsum(change[order])
-    if held[-1] != 0:
-        raise AuditError(f"scratchpad: {held[-1]} bytes still reserved at the layer's end, expected 0")
-    if held.max() > chip.scratchpad.capacity_bytes:
-        raise AuditError(
-            f"scratchpad: {held.max()} bytes reserved at cycle {cycles[order][int(np.argmax(held))]}, "
-            f"capacity {chip.scratchpad.capacity_bytes}"
-        )
+    reserve, after_compute, after_drain = region_bytes(work, chip)
+    for region, capacity in enumerate(chip.scratchpad.regions):
+        change = np.concatenate([reserve[:, region], -after_compute[:, region], -after_drain[:, region]])
+        order = np.lexsort((change, cycles))  # of one cycle, releases count first
+        held = np.cumsum(change[order])
+        if held[-1] != 0:
+            raise AuditError(f"scratchpad: {held[-1]} bytes still reserved at the layer's end, expected 0")
+        if held.max() > capacity:
+            raise AuditError(
+                f"scratchpad: {held.max()} bytes reserved at cycle {cycles[order][int(np.argmax(held))]}, "
+                f"capacity {capacity}"
+            )

@@ -1,25 +1,26 @@
 """The recurrence as a function of WORK: what the mapper prices plans with; equal to the SimPy machine."""
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine import _replay_kernel
-from accelsim.machine.events import drain_bytes, fetch_bytes
+from accelsim.machine import _dma_replay_kernel
+from accelsim.machine.inputs import ARBITRATIONS, inputs
+from accelsim.machine.requests import Requests
 from accelsim.tables import TIMELINE, Table
 
 
-def replay_layer(work: Table, chip: Accelerator) -> Table:
+def replay_layer(work: Table, chip: Accelerator, requests: Requests | None = None) -> Table:
     """TIMELINE of a layer, without SimPy; raises AuditError if a tile can never start."""
-    rate = chip.dram_bytes_per_cycle
-    times, stuck = _replay_kernel.replay(
-        fetch_bytes(work),
-        drain_bytes(work),
-        *(np.ascontiguousarray(work[name]) for name in _COLUMNS),
-        chip.scratchpad.capacity_bytes,
-        rate.numerator,
-        rate.denominator,
-        chip.dram_latency_cycles,
+    tiles = inputs(work, chip, requests)
+    times, stuck = _dma_replay_kernel.replay(
+        (tiles.moved, tiles.setup),
+        (tiles.words, tiles.pace, tiles.slots),
+        (tiles.reserve, tiles.release_compute, tiles.release_drain, np.array(chip.scratchpad.regions)),
+        tiles.compute_cycles,
+        tiles.stall_cycles,
+        machine_vector(chip),
     )
     if stuck >= 0:
         raise AuditError(f"deadlock: tile {stuck} waits for {int(work['reserve_bytes'][stuck])} bytes")
@@ -29,9 +30,17 @@ def replay_layer(work: Table, chip: Accelerator) -> Table:
     return timeline
 
 
-_COLUMNS = (
-    "reserve_bytes",
-    "release_after_compute_bytes",
-    "release_after_drain_bytes",
-    "compute_cycles",
-)
+def machine_vector(chip: Accelerator) -> npt.NDArray[np.int64]:
+    """Rate, latency and the DMA's choices: int64 [6], columns of `_dma_replay_kernel`."""
+    rate, dma = chip.dram_bytes_per_cycle, chip.dma
+    return np.array(
+        [
+            rate.numerator,
+            rate.denominator,
+            chip.dram_latency_cycles,
+            dma.chunk_bytes or 0,
+            dma.outstanding_chunks or 0,
+            ARBITRATIONS.index(dma.arbitration),
+        ],
+        np.int64,
+    )

@@ -35,6 +35,14 @@ def counts_of(sizes_of, extents):
 
 
 @kernel
+def weight_sums(sizes_of, counts, extents, layer, chip, sizes, found):
+    """Of all tiles of weights: bytes in DRAM, held bytes, most and fewest held, the first one's in DRAM."""
+    table = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
+    found[0], found[1] = table[:, MOVED].sum(), table[:, HELD].sum()
+    found[2], found[3], found[4] = table[:, HELD].max(), table[:, HELD].min(), table[0, MOVED]
+
+
+@kernel
 def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, rate, sizes):
     """Sums of each tiling that are never more than the exact ones: int64 [tilings, ROW].
 
@@ -66,9 +74,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
         last[:] = counts - 1
         w = of_w[k, c]
         if w[0] < 0:
-            table = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
-            w[0], w[1] = table[:, MOVED].sum(), table[:, HELD].sum()
-            w[2], w[3], w[4] = table[:, HELD].max(), table[:, HELD].min(), table[0, MOVED]
+            weight_sums(sizes_of, counts, extents, layer, chip, sizes, w)
         a = of_a[n, k if grouped else 0, c, p, q]
         if a[0] < 0:
             a[0], a[1], a[2], a[3] = activation_bounds(
@@ -76,7 +82,8 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
             )
             a[4] = activation_tile(box_of(first, sizes_of, extents), layer, chip, sizes)[0]
         if of_o[n, k, p, q] < 0:
-            of_o[n, k, p, q] = output_tile(box_of(last, sizes_of, extents), extents, layer, chip, sizes)[0]
+            box = box_of(last, sizes_of, extents)
+            of_o[n, k, p, q] = output_tile(box, sizes_of[1], layer, chip, sizes)[0]
         row = rows[tiling]
         row[at.WEIGHTS], row[at.HELD_WEIGHTS] = w[0], w[1]
         row[at.ACTIVATIONS], row[at.HELD_ACTIVATIONS] = a[0], a[1]
@@ -89,8 +96,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
         of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
         row[at.COMPUTE], row[at.LAST_COMPUTE] = all_compute(of_ends, counts), of_ends[31]
         row[at.FIRST_FETCH] = w[4] + a[4] + row[at.TABLES]
-        row[at.LAST_DRAIN] = of_o[n, k, p, q]
-        row[at.C_TILES] = counts[2]
+        row[at.LAST_DRAIN], row[at.C_TILES] = of_o[n, k, p, q], counts[2]
         row[MOST], row[FEWEST] = w[2], w[3]
         row[MOST + 1], row[FEWEST + 1] = a[2], a[3]
         row[MOST + 2] = reserve_of(box_of(first, sizes_of, extents), counts, layer, chip, sizes[12][1])
@@ -101,7 +107,7 @@ def bounded_tilings(tilings, choices, widths, extents, layer, chip, estimate, ra
 @kernel
 def tables_moved(chip):
     """Bytes of a decoder's tables, in whole bursts."""
-    return chip[TABLE_BYTES] + burst_waste(chip[TABLE_BYTES], chip[BURST])
+    return chip[TABLE_BYTES] + burst_waste(0, chip[TABLE_BYTES], chip[BURST])
 
 
 @kernel

@@ -136,24 +136,24 @@ def reserved_outputs(box, layer, chip, stay):
 
 
 @kernel
-def output_tile(box, extents, layer, chip, sizes):
+def output_tile(box, tile_filters, layer, chip, sizes):
     """(bytes in DRAM in whole bursts, bytes in the scratchpad) of one tile's encoded outputs."""
     held_outputs, outputs, output_metadata, block = sizes[6:10]
     if sizes[12][1]:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, 0,
-            held_outputs, held_outputs, block, extents[4],
+            held_outputs, held_outputs, block, tile_filters,
         )[0]  # fmt: skip
         return np.int64(0), held
     moved = output_bytes(
         box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],
-        outputs, output_metadata, block, extents[4],
+        outputs, output_metadata, block, tile_filters,
     )  # fmt: skip
     held = moved[0]
     if not chip[SAME_O]:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, chip[HELD_POINTER_BYTES_O],
-            held_outputs, held_outputs, block, extents[4],
+            held_outputs, held_outputs, block, tile_filters,
         )[0]  # fmt: skip
     return moved[0] + moved[2], held
 
@@ -171,9 +171,9 @@ def output_tiles(sizes_of, counts, extents, layer, chip, sizes):
                     index[0], index[1], index[3], index[4] = n, k, p, q
                     box = box_of(index, sizes_of, extents)
                     row = table[tile]
-                    row[MOVED], row[HELD] = output_tile(box, extents, layer, chip, sizes)
+                    row[MOVED], row[HELD] = output_tile(box, sizes_of[1], layer, chip, sizes)
                     row[RESERVED], row[PARTIAL] = reserved_outputs(box, layer, chip, sizes[12][1])
-                    row[PARTIAL_MOVED] = row[PARTIAL] + burst_waste(row[PARTIAL], chip[BURST])
+                    row[PARTIAL_MOVED] = row[PARTIAL] + burst_waste(0, row[PARTIAL], chip[BURST])
                     tile += 1
     return table
 

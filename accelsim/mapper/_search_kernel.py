@@ -222,7 +222,17 @@ def walk_tiling(
             continue
         order, resident = orders[plans[i, 0]], residents[plans[i, 1]]
         requests, live = walked(
-            order, resident, counts, uses, layer, weights, activations, outputs, of_ends, sums[at.TABLES]
+            order,
+            resident,
+            counts,
+            uses,
+            layer,
+            weights,
+            activations,
+            outputs,
+            of_ends,
+            sums[at.TABLES],
+            chip,
         )
         walks += 1
         cycles = replayed(requests, machine) if live <= machine[CAPACITY] else NEVER

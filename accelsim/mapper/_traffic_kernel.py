@@ -9,6 +9,7 @@ import numpy as np
 from accelsim.jit import kernel
 from accelsim.mapper._tile_bytes_kernel import (
     BURST,
+    CAPACITY,
     HELD_OUTPUT_KIND,
     HELD_POINTER_BYTES_A,
     HELD_POINTER_BYTES_O,
@@ -19,6 +20,9 @@ from accelsim.mapper._tile_bytes_kernel import (
     POINTER_BYTES_A,
     POINTER_BYTES_O,
     POINTER_BYTES_W,
+    REGION_A,
+    REGION_O,
+    REGION_W,
     SAME_A,
     SAME_O,
     SAME_W,
@@ -77,10 +81,10 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
 
     Returns
     -------
-    (traffic, live) : int64 [tiles, 17], columns TRAFFIC; int64 [tiles], bytes needed when all before are done
+    (traffic, live) : int64 [tiles, 18], columns TRAFFIC; int64 [tiles], bytes needed when all before are done
     """
     tiles = boxes.shape[0]
-    table = np.zeros((tiles, 17), np.int64)
+    table = np.zeros((tiles, 18), np.int64)
     live = np.zeros(tiles, np.int64)
     opens = np.zeros((3, tiles), np.uint8)
     closes = np.zeros((3, tiles), np.uint8)
@@ -89,7 +93,7 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
     if sizes[12][0]:  # activations that are in the scratchpad already are neither fetched nor freed
         opens[1, :] = 0
         closes[1, :] = 0
-    held = np.int64(0)
+    held = np.zeros(3, np.int64)
     for t in range(tiles):
         row = table[t]
         w, w_held, a, a_held = operand_bytes(
@@ -108,14 +112,29 @@ def plan_traffic(boxes, uses, extents, resident, layer, chip, sizes):
         if t == 0 and chip[TABLE_BYTES]:  # of the decoder, which keeps it
             row[0] += chip[TABLE_BYTES]
             row[3] += chip[TABLE_BYTES]
-            row[4] += burst_waste(chip[TABLE_BYTES], chip[BURST])
+            row[4] += burst_waste(0, chip[TABLE_BYTES], chip[BURST])
         row[9] = row[15] + row[16]
-        row[10] = (w_held if closes[0, t] else 0) + (a_held if closes[1, t] else 0)
-        output_traffic(boxes[t], row, opens[2, t], closes[2, t], extents, layer, chip, sizes)
-        held += row[9]
-        live[t] = held
-        held -= row[10] + row[11]
+        row[17] = w_held if closes[0, t] else 0
+        row[10] = row[17] + (a_held if closes[1, t] else 0)
+        tile_filters = boxes[0, 3] - boxes[0, 2]
+        output_traffic(boxes[t], row, opens[2, t], closes[2, t], extents, tile_filters, layer, chip, sizes)
+        held[0] += row[15]
+        held[1] += row[16]
+        held[2] += row[9] - row[15] - row[16]
+        live[t] = needed(held, chip)
+        held[0] -= row[17]
+        held[1] -= row[10] - row[17]
+        held[2] -= row[11]
     return table, live
+
+
+@kernel
+def needed(held, chip):
+    """Bytes needed of the scratchpad; with regions, its capacity and what the fullest of them lacks."""
+    if chip[REGION_W] == 0:
+        return held.sum()
+    lacks = max(held[0] - chip[REGION_W], held[1] - chip[REGION_A], held[2] - chip[REGION_O])
+    return chip[CAPACITY] + lacks
 
 
 @kernel
@@ -152,7 +171,7 @@ def operand_bytes(box, of_weights, of_activations, layer, chip, sizes):
 
 
 @kernel
-def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
+def output_traffic(box, row, opened, closed, extents, tile_filters, layer, chip, sizes):
     """Outputs and partial sums of one tile, into its row of tables.TRAFFIC."""
     held_outputs, outputs, output_metadata, block = sizes[6:10]
     pixels = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
@@ -171,7 +190,7 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         row[9] += reserve
         if not first:  # the partial sums were spilled
             row[2] = partial
-            row[4] += burst_waste(partial, chip[BURST])
+            row[4] += burst_waste(0, partial, chip[BURST])
     if closed:
         row[11] = reserve
     if not first:
@@ -180,17 +199,17 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         row[13] = partial
         if closed:
             row[6] = partial
-            row[8] += burst_waste(partial, chip[BURST])
+            row[8] += burst_waste(0, partial, chip[BURST])
     elif stay:
         held = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, 0,
-            held_outputs, held_outputs, block, extents[4],
+            held_outputs, held_outputs, block, tile_filters,
         )  # fmt: skip
         row[14] = held[0]
     else:
         encoded, metadata, waste = output_bytes(
             box, layer, chip[OUTPUT_BITS], chip[OUTPUT_KIND], chip[BURST], chip[POINTER_BYTES_O],
-            outputs, output_metadata, block, extents[4],
+            outputs, output_metadata, block, tile_filters,
         )  # fmt: skip
         row[5] = encoded
         row[7] = metadata
@@ -199,6 +218,6 @@ def output_traffic(box, row, opened, closed, extents, layer, chip, sizes):
         if not chip[SAME_O]:
             held = output_bytes(
                 box, layer, chip[OUTPUT_BITS], chip[HELD_OUTPUT_KIND], 1, chip[HELD_POINTER_BYTES_O],
-                held_outputs, held_outputs, block, extents[4],
+                held_outputs, held_outputs, block, tile_filters,
             )  # fmt: skip
             row[14] = held[0]

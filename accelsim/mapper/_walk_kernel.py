@@ -15,6 +15,7 @@ from accelsim.jit import kernel
 from accelsim.machine._replay_kernel import replay
 from accelsim.mapper._operand_kernel import HELD, MOVED, PARTIAL, PARTIAL_MOVED, RESERVED
 from accelsim.mapper._tile_bytes_kernel import GROUPS
+from accelsim.mapper._traffic_kernel import needed
 
 NEVER = np.int64(1) << np.int64(62)
 # Columns of the int64 machine vector.
@@ -98,7 +99,7 @@ def opened_and_closed(index, counts, uses, resident, turned, turning):
 
 
 @kernel
-def walked(order, resident, counts, uses, layer, weights, activations, outputs, of_ends, table_bytes):
+def walked(order, resident, counts, uses, layer, weights, activations, outputs, of_ends, table_bytes, chip):
     """Requests and space of every tile in the order of a plan.
 
     Returns
@@ -112,7 +113,7 @@ def walked(order, resident, counts, uses, layer, weights, activations, outputs, 
     requests = np.zeros((6, tiles), np.int64)
     index = np.zeros(5, np.int64)
     grouped = 1 if layer[GROUPS] > 1 else 0
-    held, most, turned = np.int64(0), np.int64(0), 31
+    held, most, turned = np.zeros(3, np.int64), np.int64(0), 31
     for tile in range(tiles):
         turning, ends = turning_loops(order, index, counts)
         if tile == tiles - 1:
@@ -141,9 +142,13 @@ def walked(order, resident, counts, uses, layer, weights, activations, outputs, 
             row[4] = reserved
         row[3] = (w[HELD] if w_closes else 0) + (a[HELD] if a_closes else 0)
         row[5] = of_ends[ends]
-        held += row[2]
-        most = max(most, held)
-        held -= row[3] + row[4]
+        held[0] += w[HELD] if w_opens else 0
+        held[1] += a[HELD] if a_opens else 0
+        held[2] += reserved if o_opens else 0
+        most = max(most, needed(held, chip))
+        held[0] -= w[HELD] if w_closes else 0
+        held[1] -= a[HELD] if a_closes else 0
+        held[2] -= row[4]
         turned = turning
         turn(order, index, counts)
     requests[0, 0] += table_bytes

@@ -21,7 +21,7 @@ def reason_of_no_fit(space: Space, layer: Layer, chip: Accelerator, sizes: Encod
         return f"{layer.name}: no plan has few enough tiles for {chip.name}"
     smallest = _smallest(space)
     tile, parts = min(
-        (_parts(size, layer, chip, sizes) for size in smallest), key=lambda found: sum(found[1].values())
+        (_parts(size, layer, chip, sizes) for size in smallest), key=lambda found: _lacking(found[1], chip)[0]
     )
     capacity, needed = chip.scratchpad.capacity_bytes, sum(parts.values())
     filters, pixels = _counted(tile[3] - tile[2], "filter"), f"{tile[7] - tile[6]} x {tile[9] - tile[8]}"
@@ -30,13 +30,24 @@ def reason_of_no_fit(space: Space, layer: Layer, chip: Accelerator, sizes: Encod
         "activations": f"{_counted(_input_rows(tile[7] - tile[6], layer), 'row')} of activations",
         "outputs": f"{pixels} outputs of {filters} (worst case, or partial sums)",
     }
-    largest = max(parts, key=lambda name: parts[name])
+    lacks, largest = _lacking(parts, chip)
     held = ", ".join(f"{parts[name]} for {what[name]}" for name in parts)
+    pad = f"the scratchpad of {capacity} bytes"
+    if chip.scratchpad.is_split:
+        pad = f"the regions of the scratchpad, {', '.join(map(str, chip.scratchpad.regions))} bytes"
     return (
-        f"{layer.name}: no plan fits the scratchpad of {capacity} bytes: the least demanding needs "
-        f"{needed - capacity} bytes more for {what[largest]}; its fullest tile holds {needed} bytes: {held}. "
+        f"{layer.name}: no plan fits {pad}: the least demanding needs "
+        f"{lacks} bytes more for {what[largest]}; its fullest tile holds {needed} bytes: {held}. "
         f"Tiles are {_quantum(layer, chip)}"
     )
+
+
+def _lacking(parts: dict[str, int], chip: Accelerator) -> tuple[int, str]:
+    """Bytes that operands need more than there are, and of which operand: the largest, or a region's own."""
+    if not chip.scratchpad.is_split:
+        return sum(parts.values()) - chip.scratchpad.capacity_bytes, max(parts, key=lambda name: parts[name])
+    found = zip(parts.items(), chip.scratchpad.regions, strict=True)
+    return max((size - region, name) for (name, size), region in found)
 
 
 def _counted(count: int, what: str) -> str:

@@ -33,7 +33,9 @@ def plan_traffic(
     Returns
     -------
     traffic : int64 [tiles, len(tables.TRAFFIC)]
-    live : int64 [tiles], scratchpad bytes a tile needs when all tiles before it are done
+    live : int64 [tiles], scratchpad bytes a tile needs when all tiles before it are done; where operands have
+        regions of their own, the capacity and what the fullest region lacks: a tile fits if it is at most
+        the capacity, in either case
 
     Raises
     ------
@@ -137,6 +139,8 @@ def chip_vector(layer: Layer, chip: Accelerator) -> Ints:
             array.activation_bits,
             ceil_div(array.partial_sum_bits, 8),
             stored.table_bytes,
+            chip.scratchpad.capacity_bytes,
+            *(chip.scratchpad.regions if chip.scratchpad.is_split else (0, 0, 0)),
         ],
         np.int64,
     )
@@ -146,6 +150,13 @@ def check_fits(live: Ints, boxes: Ints, layer: Layer, chip: Accelerator) -> None
     """Raise PlanError if some tile needs more than the scratchpad holds; the message says how much more."""
     capacity = chip.scratchpad.capacity_bytes
     worst = int(np.argmax(live))
+    if live[worst] > capacity and chip.scratchpad.is_split:
+        names = ("weights", "activations", "outputs")
+        regions = ", ".join(f"{n} {size}" for n, size in zip(names, chip.scratchpad.regions, strict=True))
+        raise PlanError(
+            f"{layer.name}: tile {worst} {boxes[worst].tolist()} needs {live[worst] - capacity} bytes more "
+            f"than its operand's region of the scratchpad holds ({regions})"
+        )
     if live[worst] > capacity:
         raise PlanError(
             f"{layer.name}: tile {worst} {boxes[worst].tolist()} needs {live[worst]} bytes, "

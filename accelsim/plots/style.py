@@ -43,6 +43,8 @@ CAUSE_LOOKS = {
     "unmapped": Look("PE without work", "#DDDDDD"),
     "fill": Look("pipeline fill", "#888888"),
     "drain_wait": Look("wait for outputs to drain", "#661100", "////"),
+    "scratchpad_wait": Look("wait for scratchpad banks", "#88CCEE", "xxxx"),
+    "descriptor_wait": Look("wait for DMA descriptors", "#117733", "...."),
     "fetch_wait": Look("wait for fetch from DRAM", "#D55E00"),
     "postprocess": Look("postprocessor", "#444444", "xxxx"),
 }

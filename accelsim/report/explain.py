@@ -26,6 +26,8 @@ CAUSE_WORDS = {
     "unmapped": "are PEs without work",
     "fill": "fill the pipeline",
     "drain_wait": "wait for outputs to drain",
+    "scratchpad_wait": "wait for scratchpad banks",
+    "descriptor_wait": "wait for DMA descriptors",
     "fetch_wait": "wait for DRAM fetches",
     "postprocess": "pass in operations of the postprocessor",
 }
@@ -104,7 +106,7 @@ def compare_runs(before: Run, after: Run) -> "pd.DataFrame":
     for name in causes.index:
         difference = dict(zip(CAUSES, causes.loc[name].tolist(), strict=True))
         total = now[name] - was[name]
-        explained = _explaining_cause(difference, total)
+        explained = explaining_cause(difference, total)
         row = {
             "layer": name,
             "before_cycles": was[name],
@@ -140,7 +142,7 @@ def compare_text(table: "pd.DataFrame") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _explaining_cause(difference: Mapping[str, float], total: float) -> str:
+def explaining_cause(difference: Mapping[str, float], total: float) -> str:
     """The cause that moved furthest in the direction of the whole; empty if the whole did not move."""
     if total == 0:
         return ""

@@ -97,6 +97,7 @@ def device_of(row: dict[str, Any]) -> DramDevice:
         bank_groups=int(row["bankgroups"]),
         banks_per_group=int(row["banks_per_group"]),
         pseudo_channels=1,
+        command_buses=1,
         places={},
     )
 

@@ -132,8 +132,8 @@ def test_a_difference_between_the_twins_is_an_exit_code(
 
     real = inner_join.tile_counters
 
-    def wrong(*arguments: Any) -> Any:
-        counted = real(*arguments).copy()
+    def wrong(*arguments: Any, **choices: Any) -> Any:
+        counted = real(*arguments, **choices).copy()
         counted[:, 0] += 1
         return counted
 
@@ -169,10 +169,10 @@ def test_a_point_that_fails_is_a_row_and_an_exit_code(run: Run, npz: Path) -> No
 def test_a_failed_audit_is_exit_code_1_with_both_numbers(
     run: Run, npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accelsim import simulation
+    from accelsim.execution import layer
 
-    real = simulation.layer_cycles
-    monkeypatch.setattr(simulation, "layer_cycles", lambda timeline: real(timeline) + 1)
+    real = layer.layer_cycles
+    monkeypatch.setattr(layer, "layer_cycles", lambda timeline: real(timeline) + 1)
     result = run("run", npz)
     failed(result, 1, "the run failed: ")
     numbers = [word for word in result.stderr.replace(",", " ").split() if word.isdigit()]
@@ -304,7 +304,7 @@ def test_map_shows_the_best_plan_and_those_that_none_dominates(run: Run, npz: Pa
 
 def test_a_plans_file_may_leave_cells_to_the_mapper(run: Run, npz: Path, tmp_path: Path) -> None:
     file = tmp_path / "plans.csv"
-    file.write_text("layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident\na,,,,,3,,none\n")
+    file.write_text("layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\na,,,,,3,,none,\n")
     assert run("run", npz, *ONE, "--plans", file, "--out", "out").exit_code == 0
     rows = (tmp_path / "out" / "net" / "both-skip-16x16" / "plans.csv").read_text().splitlines()
     assert rows[1].split(",")[5] == "3"

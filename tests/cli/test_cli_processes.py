@@ -13,7 +13,7 @@ from typing import Any
 MAIN = [sys.executable, "-c", "from accelsim.cli import main; main()"]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 HEAVY = {"numba", "pandas", "matplotlib", "scipy", "onnx", "onnxruntime", "simpy", "skimage", "sklearn"}
-COMMANDS = ("run", "plot", "compare", "sweep", "verify", "import", "trace info", "hardware show", "workloads fetch")  # fmt: skip
+COMMANDS = ("run", "plot", "compare", "sweep", "verify", "import", "trace info", "hardware show", "workloads fetch", "study run")  # fmt: skip
 
 
 def accelsim(*arguments: Any, cwd: Path) -> "subprocess.CompletedProcess[str]":

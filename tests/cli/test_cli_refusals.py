@@ -23,6 +23,7 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "baseline": (["run", "net.npz", "--baseline", "x"], ["--baseline must be one of dense-16x16", "not 'x'"]),
     "chip twice": (["run", "net.npz", "--hardware", "dense-16x16", "--hardware", "dense-16x16"], ["two chips are named 'dense-16x16'"]),
     "scratchpad too small": (["run", "net.npz", "--set", "scratchpad.capacity_bytes=64"], ["no plan fits the scratchpad of 64 bytes"]),
+    "requests of no banks": (["run", "net.npz", "--hardware", "dense-16x16", "--dram-trace", "t"], ["--dram-trace: dram.model of dense-16x16 must be banked, not bandwidth"]),
     "between layers": (["run", "net.npz", "--between-layers", "cache"], ["between_layers must be one of dram, keep, fuse, not 'cache'"]),
     "nothing is kept": (["run", "net.npz", "--keep", "t"], ["keep 't': between_layers is 'dram', which keeps nothing"]),
     "no tensor to keep": (["run", "net.npz", "--between-layers", "keep", "--keep", "t"], ["keep 't':", "has no such tensor"]),

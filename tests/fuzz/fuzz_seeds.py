@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+import accelsim
 from accelsim.formats import FORMATS, NOfM, Stream
 
 sys.path.append(str(Path(__file__).parents[1] / "frontend"))  # files written by hand there
@@ -171,4 +172,21 @@ def plan_seeds(folder: Path) -> list[bytes]:
     return [
         head + b"conv1,NPCKQ,1,32,1,7,55,outputs,\nconv2,NPKCQ,1,64,2,27,27,,K8+NPQ4+CRS2\n",
         head + b'"a,b",NKCPQ,4,8,16,2,3,weights+activations,\r\n\n',
+    ]
+
+
+def device_seeds(folder: Path) -> list[bytes]:
+    table = Path(accelsim.__file__).parent / "hardware" / "dram" / "timing.csv"
+    head, *rows = table.read_bytes().splitlines(keepends=True)
+    names = dict.fromkeys(row.split(b",")[0] for row in rows)
+    return [head + b"".join(row for row in rows if row.startswith(name + b",")) for name in names]
+
+
+def study_seeds(folder: Path) -> list[bytes]:
+    head = b"name: s\nbase: both-skip-16x16\nworkloads: [a.safetensors]\n"
+    return [
+        head
+        + b"axes:\n- {key: pe_array.rows, values: [8, 16]}\n- {key: a, log: {from: 1, to: 8, points: 4}}\n",
+        head + b"axes:\n- {keys: [a, b], values: [[1, 2]], when: c <= 3}\nconstraints: [a * b <= 1e6]\n",
+        head + b"objectives: [{minimise: cycles_mean}]\nsampler: {kind: optuna, points: 3, seed: 1}\n",
     ]

@@ -333,6 +333,35 @@ def _plans(data: bytes, folder: Path) -> None:
     _expect(read_plans(file) == plans, "plans written again are others")
 
 
+def _device(data: bytes, folder: Path) -> None:
+    from accelsim.hardware.devices import load_device
+
+    file = folder / "device.csv"
+    file.write_bytes(data)
+    try:
+        device = load_device(str(file))
+    except AccelsimError as error:
+        _expect_named(error, str(file))
+        return
+    _expect(0 < device.utilisation() <= 1, "a device uses more than all of its bus")
+    _expect(device.banks >= 1 and device.columns >= 1, "a device has no banks or columns")
+
+
+def _study(data: bytes, folder: Path) -> None:
+    from accelsim.study.study_file import read_study
+
+    file = folder / "study.yaml"
+    file.write_bytes(data)
+    try:
+        study, _ = read_study(file)
+    except AccelsimError as error:
+        _expect_named(error, str(file))
+        return
+    for axis in study.axes:
+        few = axis.values is not None or (axis.log or axis.linear).points <= 1000
+        _expect(not few or len(axis.steps()) >= 1, "an axis has no step")
+
+
 FILES = {
     "trace_file": Target(_trace_file, seeds.trace_seeds),
     "trace_sealed": Target(_trace_sealed, seeds.sealed_seeds),
@@ -344,5 +373,7 @@ FILES = {
     "hardware": Target(_hardware, seeds.hardware_seeds),
     "topology": Target(_topology, seeds.topology_seeds),
     "plans": Target(_plans, seeds.plan_seeds),
+    "device": Target(_device, seeds.device_seeds),
+    "study": Target(_study, seeds.study_seeds),
 }
 TARGETS = {f"decode_{name}": Target(_decodes(name), seeds.seeds_of(name)) for name in FORMATS} | FILES

@@ -72,6 +72,8 @@ def test_every_reader_is_fuzzed() -> None:
         "frontend/tflite_file.py": "tflite",
         "frontend/torch_file.py": "torch",
         "plan_file.py": "plans",
+        "hardware/devices.py": "device",
+        "study/study_file.py": "study",
     }
     assert all((package / file).is_file() for file in readers)
     assert set(readers.values()) <= set(FILES)

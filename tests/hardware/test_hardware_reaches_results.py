@@ -48,12 +48,21 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "encodings.dram_weight_codebook": ("true", ["encodings.dram_weight_bits=4"]),
     "scratchpad.capacity_bytes": (40000, []),
     "scratchpad.word_bytes": (8, []),
+    "scratchpad.banks": (1, []),
+    "scratchpad.ports": ("separate", ["scratchpad.banks=1"]),
+    "scratchpad.weight_bytes": (2000, ["scratchpad.activation_bytes=2500", "scratchpad.output_bytes=1500"]),
+    "scratchpad.activation_bytes": (2500, ["scratchpad.weight_bytes=2000", "scratchpad.output_bytes=1500"]),
+    "scratchpad.output_bytes": (1500, ["scratchpad.weight_bytes=2000", "scratchpad.activation_bytes=2500"]),
     "postprocessor.drain_elements_per_cycle": (1, []),
     "postprocessor.elements_per_cycle": (1, []),
     "dram.peak_gb_per_s": (3.2, []),
     "dram.efficiency_fraction": (0.3, []),
     "dram.latency_ns": (900, []),
     "dram.burst_bytes": (256, []),
+    "dma.descriptor_cycles": (20, []),
+    "dma.chunk_bytes": (64, ["dma.outstanding_chunks=1"]),
+    "dma.outstanding_chunks": (1, ["dma.chunk_bytes=64"]),
+    "dma.arbitration": ("fetches_first", ["dram.peak_gb_per_s=3.2"]),
     "energy.sram": ("sram_hp", []),
     "energy.dram": ("ddr3", []),
     "energy.macro_bytes": (1024, []),
@@ -111,4 +120,7 @@ def test_every_key_is_held_to_matter() -> None:
 @pytest.mark.parametrize("key", CHANGES)
 def test_a_changed_key_changes_a_result(key: str, trace: NetworkTrace) -> None:
     value, needed = CHANGES[key]
+    if key.endswith("_bytes") and needed and key.startswith("scratchpad."):  # all regions or none
+        assert outcome(trace, *needed, f"{key}={value}") != outcome(trace)
+        return
     assert outcome(trace, *needed, f"{key}={value}") != outcome(trace, *needed)

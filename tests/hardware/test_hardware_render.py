@@ -45,6 +45,12 @@ CHANGES = {
     "encodings.dram_weight_codebook": "true",
     "dram.burst_bytes": "32",
     "dram.efficiency_fraction": "0.5",
+    "scratchpad.ports": "separate",
+    "scratchpad.weight_bytes": "100000",
+    "scratchpad.activation_bytes": "200000",
+    "scratchpad.output_bytes": "224288",
+    "dma.chunk_bytes": "4096",
+    "dma.arbitration": "drains_first",
     "energy.table": "other",
     "energy.dram": "hbm2",
     "energy.sram": "sram_hp",
@@ -52,6 +58,7 @@ CHANGES = {
     "energy.overlay": "mine.csv",
 }
 
+REGIONS = ("scratchpad.weight_bytes", "scratchpad.activation_bytes", "scratchpad.output_bytes")
 # Keys of one legal value (lane_sync: beside pooled lanes).
 ONE_VALUE = ("schema_version", "dataflow", "dram.model", "pe_array.lane_sync")
 
@@ -60,6 +67,8 @@ ONE_VALUE = ("schema_version", "dataflow", "dram.model", "pe_array.lane_sync")
 def test_every_key_that_decides_a_result_changes_the_hash(key: str) -> None:
     needed = ["encodings.dram_weight_bits=8"] if key == "encodings.dram_weight_codebook" else []
     chip = load_hardware("dense-16x16", needed)
+    if key in REGIONS:  # all or none
+        needed = [f"{region}={CHANGES[region]}" for region in REGIONS]
     other = load_hardware("dense-16x16", [*needed, f"{key}={CHANGES.get(key, '9')}"])
     assert other != chip
     assert (hardware_hash(other) == hardware_hash(chip)) == (key in ("name", "description"))

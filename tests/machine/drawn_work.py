@@ -1,13 +1,17 @@
 """Chips and WORK tables made by hand for tests of the machine."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import strategies as st
 
 from accelsim.hardware import load_hardware
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
+from accelsim.machine.requests import Requests
 from accelsim.tables import WORK
 
 
-def chip(rate="12.8", latency="100", capacity=1000):
+def chip(rate="12.8", latency="100", capacity=1000, *overrides):
     """1 GHz: the rate is bytes per cycle, the latency cycles."""
     return load_hardware(
         "dense-16x16",
@@ -16,6 +20,7 @@ def chip(rate="12.8", latency="100", capacity=1000):
             "dram.efficiency_fraction=1",
             f"dram.latency_ns={latency}",
             f"scratchpad.capacity_bytes={capacity}",
+            *overrides,
         ],
     )
 
@@ -25,7 +30,7 @@ def work_of(rows):
     work = np.zeros(len(rows), WORK)
     kept = held = 0
     for row, (operand, keeps, output, closes, cycles) in zip(work, rows, strict=True):
-        row["weight_fetch_bytes"] = operand
+        row["weight_fetch_bytes"] = row["weight_fill_bytes"] = operand
         row["reserve_bytes"] = operand + (output if held == 0 else 0)
         held = held or output
         row["release_after_compute_bytes"] = 0 if keeps else operand + kept
@@ -34,9 +39,11 @@ def work_of(rows):
             row["release_after_drain_bytes"] = held
             row["output_drain_bytes"] = output
             held = 0
+        row["weight_release_bytes"] = row["release_after_compute_bytes"]
         row["compute_cycles"] = cycles
     last = work[-1]
     last["release_after_compute_bytes"] += kept
+    last["weight_release_bytes"] += kept
     last["release_after_drain_bytes"] += held
     return work
 
@@ -46,3 +53,47 @@ drawn_rows = st.lists(
     min_size=1,
     max_size=12,
 )
+
+
+def with_accesses(work, reads):
+    """WORK whose tiles read the scratchpad so often, in turn, and write the outputs they drain."""
+    work["weight_scratchpad_reads"] = np.resize(np.array(reads, np.int64), len(work))
+    work["output_write_bytes"] = work["output_drain_bytes"]
+    return work
+
+
+def requests_of(work, parts):
+    """Runs that no descriptor joins: each fetch and drain in `parts` of them, or in as many as it has bytes."""
+    runs, first = [], []
+    for fetch, drain in zip(fetch_bytes(work).tolist(), drain_bytes(work).tolist(), strict=True):
+        for moved in (fetch, drain):
+            first.append(len(runs))
+            count = min(parts, moved)
+            edges = [moved * i // count for i in range(count + 1)] if count else []
+            runs += [(a, b - a, i % 8) for i, (a, b) in enumerate(pairwise(edges))]
+    bounds = np.array([*first, len(runs), 0], np.int64).reshape(-1, 2)
+    return Requests(np.array(runs, np.int64).reshape(-1, 3), bounds, np.zeros(8, np.int64), 0)
+
+
+@st.composite
+def drawn_dma(draw):
+    """Overrides of the DMA and of the scratchpad's banks and regions; 1200 bytes."""
+    keys = {
+        "dma.descriptor_cycles": ["0", "3"],
+        "dma.chunk_bytes": ["null", "16", "100"],
+        "dma.outstanding_chunks": ["null", "1", "3"],
+        "dma.arbitration": ["in_order", "drains_first", "fetches_first"],
+        "scratchpad.banks": ["null", "2", "4"],
+        "scratchpad.ports": ["shared", "separate"],
+        "scratchpad.word_bytes": ["4", "16"],
+        "dram.burst_bytes": ["1"],
+    }
+    chosen = [f"{key}={draw(st.sampled_from(values))}" for key, values in keys.items()]
+    if draw(st.booleans()):
+        sizes = {"weight": 600, "activation": 300, "output": 300}
+        chosen += [f"scratchpad.{name}_bytes={size}" for name, size in sizes.items()]
+        chosen = [key.replace("banks=2", "banks=4") for key in chosen]
+    return chosen
+
+
+drawn_reads = st.lists(st.sampled_from([0, 7, 60, 120, 500]), min_size=1, max_size=5)

@@ -104,10 +104,14 @@ def _gaps(log: Sequence[Command], device: DramDevice) -> Iterator[str]:
 
 
 def _buses(log: Sequence[Command], device: DramDevice) -> Iterator[str]:
-    """One command a clock; data of two accesses never meet on the bus."""
-    clocks = [clock for clock, name, _, _ in log if name != "PRE auto"]
-    if len(set(clocks)) != len(clocks):
-        yield "two commands in one clock"
+    """One command a clock and command bus; data of two accesses never meet on the bus."""
+    slots = [
+        (clock, name in ("RD", "WR") if device.command_buses == 2 else False)
+        for clock, name, _, _ in log
+        if name != "PRE auto"
+    ]
+    if len(set(slots)) != len(slots):
+        yield "two commands in one clock of a bus"
     data = sorted(
         (clock + device["CL" if name == "RD" else "CWL"], bank // device.banks)
         for clock, name, bank, _ in log

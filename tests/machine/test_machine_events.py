@@ -13,26 +13,27 @@ from hypothesis import strategies as st
 from accelsim.errors import AuditError
 from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.dram import BandwidthChannel
-from accelsim.machine.events import _DRAIN, _FETCH, Dram, Scratchpad, drain_bytes, fetch_bytes
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
+from accelsim.machine.resources import Chunk, Dram, Scratchpad
 from accelsim.tables import TRAFFIC, WORK
 
 
 @pytest.mark.small
 def test_bytes_released_in_a_cycle_are_reserved_in_that_cycle():
     env = simpy.Environment()
-    scratchpad = Scratchpad(env, 100)
+    scratchpad = Scratchpad(env, [100])
     granted = []
 
     def reserver():
         for wanted in (70, 40):
-            yield scratchpad.reserve(wanted)
-            granted.append((env.now, scratchpad.free_bytes))
+            yield scratchpad.reserve([wanted])
+            granted.append((env.now, scratchpad.free_bytes[0]))
 
     def releaser():
         yield env.timeout(5)
-        scratchpad.release(9)
+        scratchpad.release([9])
         yield env.timeout(3)
-        scratchpad.release(1)
+        scratchpad.release([1])
 
     env.process(reserver())
     env.process(releaser())
@@ -42,21 +43,24 @@ def test_bytes_released_in_a_cycle_are_reserved_in_that_cycle():
 
 @pytest.mark.small
 def test_freeing_more_than_was_reserved_is_an_error_with_the_numbers():
-    scratchpad = Scratchpad(simpy.Environment(), 100)
-    scratchpad.reserve(30)
+    scratchpad = Scratchpad(simpy.Environment(), [100])
+    scratchpad.reserve([30])
     with pytest.raises(AuditError, match="101 bytes free of 100, after freeing 31"):
-        scratchpad.release(31)
+        scratchpad.release([31])
+
+
+_FETCH, _DRAIN = False, True
 
 
 def served(requests, machine):
-    """(start, end of occupancy) of transfers (cycle, kind, bytes), each issued by a process of its own."""
+    """(start, end of occupancy) of transfers (cycle, write, bytes), each issued by a process of its own."""
     env = simpy.Environment()
-    dram = Dram(env, BandwidthChannel(machine))
+    dram = Dram(env, BandwidthChannel(machine), machine.dma.arbitration)
     found = [None] * len(requests)
 
     def issue(i, cycle, kind, size):
         yield env.timeout(cycle)
-        found[i] = yield dram.transfer(kind, size)
+        found[i] = (yield dram.transfer(Chunk(kind, size, None, [], [])))[:2]
 
     for i, request in enumerate(requests):
         env.process(issue(i, *request))

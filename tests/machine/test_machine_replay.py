@@ -1,12 +1,14 @@
 """The SimPy machine and the recurrence over requests are one machine."""
 
 import pytest
-from drawn_work import chip, drawn_rows, work_of
+from drawn_work import chip, drawn_dma, drawn_reads, drawn_rows, requests_of, with_accesses, work_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accelsim.errors import AuditError
-from accelsim.machine import replay_layer, run_layer
+from accelsim.machine import _replay_kernel, replay_layer, run_layer
+from accelsim.machine.idle import check_timeline, idle_cycles, layer_cycles
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
 from accelsim.tables import TIMELINE
 
 # A drain without bytes frees what it holds at once, though one issued before it is still under way.
@@ -36,6 +38,50 @@ def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, 
     timeline = run_layer(work, machine)
     for name in TIMELINE.names:
         assert timeline[name].tolist() == expected[name].tolist(), name
+
+
+@pytest.mark.small
+@given(
+    drawn_rows, st.sampled_from(["0.7", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]), drawn_dma(),
+    drawn_reads, st.integers(1, 4),
+)  # fmt: skip
+def test_simpy_equals_the_recurrence_with_chunks_descriptors_banks_and_regions(
+    drawn, rate, latency, keys, reads, parts
+):
+    work = with_accesses(work_of(drawn), reads)
+    machine, requests = chip(rate, latency, 1200, *keys), requests_of(work, parts)
+    try:
+        expected = replay_layer(work, machine, requests)
+    except AuditError:
+        with pytest.raises(AuditError, match="deadlock"):
+            run_layer(work, machine, requests)
+        return
+    timeline = run_layer(work, machine, requests)
+    for name in TIMELINE.names:
+        assert timeline[name].tolist() == expected[name].tolist(), name
+    check_timeline(work, timeline, machine)
+    idle = idle_cycles(timeline)
+    assert min(idle.values()) >= 0
+    assert sum(idle.values()) + work["compute_cycles"].sum() == layer_cycles(timeline)
+
+
+@pytest.mark.small
+@given(drawn_rows, st.sampled_from(["0.7", "3.3"]), st.sampled_from(["0", "100"]))
+def test_the_mappers_recurrence_is_the_one_without_choices(drawn, rate, latency):
+    work, machine = work_of(drawn), chip(rate, latency, 1200)
+    columns = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes", "compute_cycles")
+    found, stuck = _replay_kernel.replay(
+        fetch_bytes(work), drain_bytes(work), *(work[name].copy() for name in columns), 1200,
+        machine.dram_bytes_per_cycle.numerator, machine.dram_bytes_per_cycle.denominator,
+        machine.dram_latency_cycles,
+    )  # fmt: skip
+    if stuck >= 0:
+        with pytest.raises(AuditError, match=f"tile {stuck} "):
+            replay_layer(work, machine)
+        return
+    expected = replay_layer(work, machine)
+    for i in range(found.shape[1]):
+        assert found[:, i].tolist() == expected[TIMELINE.names[i]].tolist()
 
 
 @pytest.mark.small

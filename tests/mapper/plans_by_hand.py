@@ -12,7 +12,7 @@ from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.energy import load_table
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.machine import replay_layer
-from accelsim.machine.events import drain_bytes, fetch_bytes
+from accelsim.machine.inputs import drain_bytes, fetch_bytes
 from accelsim.mapper import _cost_kernel, costs
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
 from accelsim.mapper.traffic import layer_vector, plan_traffic

@@ -50,7 +50,7 @@ def test_a_walk_over_tables_of_tiles_has_the_traffic_of_the_plan(
     of_ends = _walk_kernel.estimates(tile, counts, extents, vectors[0], ESTIMATE, 1.5)
     requests, most = _walk_kernel.walked(
         order, resident, counts, uses, vectors[0], weights, activations, outputs_table, of_ends,
-        tables_moved(vectors[1]),
+        tables_moved(vectors[1]), vectors[1],
     )  # fmt: skip
     column = {name: traffic[:, i] for i, name in enumerate(TRAFFIC)}
     fetched = (

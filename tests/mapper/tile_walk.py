@@ -1,7 +1,8 @@
 """A layer's tiles byte by byte, walked over their elements as docs/traffic.md says."""
 
 from collections import Counter
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -46,8 +47,10 @@ def of_format(values: Any, zero: Any, bits: int, encoding: str) -> tuple[int, in
 class Walk:
     """A layer's tiles, byte by byte: in DRAM, or as the scratchpad holds them."""
 
-    def __init__(self, trace: LayerTrace, chip: Accelerator, outputs: Any, held: bool = False) -> None:
-        self.trace, self.chip, self.outputs = trace, chip, outputs
+    def __init__(
+        self, trace: LayerTrace, chip: Accelerator, outputs: Any, tile_k: int, held: bool = False
+    ) -> None:
+        self.trace, self.chip, self.outputs, self.tile_k = trace, chip, outputs, tile_k
         self.pointer = ceil(chip.encodings.pointer_bits / 8)
         e, self.weight_bits = chip.encodings, chip.pe_array.weight_bits
         self.encodings = {"weights": e.weights, "activations": e.activations, "outputs": e.outputs}
@@ -62,13 +65,16 @@ class Walk:
                 symbols = 2 ** min(self.weight_bits, 8)
                 self.tables += 32 + min(symbols + (e.dram_weight_codebook is True), 256)
 
-    def sums(self, runs: list[tuple[int, int]], pointers: int) -> tuple[int, int, int]:
-        """(bytes, metadata, waste) of runs of (bytes, metadata bytes)."""
-        pointer_bytes = pointers * self.pointer
-        burst = self.chip.dram.burst_bytes
-        data, masks = (sum(run[i] for run in runs) for i in range(2))
-        waste = sum(-run[0] % burst for run in runs) + -pointer_bytes % burst
-        return data + pointer_bytes, masks + pointer_bytes, waste
+    def sums(self, runs: list[tuple[int, int, int]], pointers: list[tuple[int, int]]) -> tuple[int, int, int]:
+        """(bytes, metadata, waste) of runs of (start, bytes, metadata bytes), and of (first, count) pointers."""
+        places = [(first * self.pointer, count * self.pointer) for first, count in pointers]
+        data, masks = (sum(run[i] for run in runs) for i in (1, 2))
+        told = sum(count for _, count in places)
+        touched = 0
+        for start, size in [*((run[0], run[1]) for run in runs), *places]:
+            burst = self.chip.dram.burst_bytes
+            touched += burst * len({byte // burst for byte in range(start, start + size)})
+        return data + told, masks + told, touched - data - told
 
     def weight_tile(self, box: Any) -> tuple[int, int, int]:
         _, _, k0, k1, c0, c1, *_ = box
@@ -79,13 +85,13 @@ class Walk:
                 for c in range(c0, c1, CHUNK):
                     end, stop = min(k + IN_CELLS[name], k1), min(c + CHUNK, c1)
                     parts.append(self.cell(weights[k:end, :, :, c:stop], zeros[k:end], name))
-            return self.sums([(sum(p[0] for p in parts), sum(p[1] for p in parts))], 0)
+            return self.sums([(0, sum(p[0] for p in parts), sum(p[1] for p in parts))], [])
         for k in range(k0, k1):
             for tap in weights[k].reshape(-1, weights.shape[3]):
                 for c in range(c0, c1, CHUNK):
                     parts.append(encoded(tap[c : min(c + CHUNK, c1)], zeros[k], self.weight_bits, name))
-        runs = [(sum(p[0] for p in parts), sum(p[1] for p in parts))]
-        return self.sums(runs, (k1 - k0) * (name == "bitmask"))
+        runs = [(0, sum(p[0] for p in parts), sum(p[1] for p in parts))]
+        return self.sums(runs, [(0, k1 - k0)] if name == "bitmask" else [])
 
     def cell(self, values: Any, zeros: Any, name: str) -> tuple[int, int]:
         length = 0 if name.startswith("n") else self.pointer
@@ -153,15 +159,30 @@ class Walk:
         for n in range(n0, n1):
             lines = []
             for h in rows:
+                before = sum(self.stored(n, y, range(layer.input_width), every) for y in range(h))
+                before += self.stored(n, h, range(layer.input_width), [s for s in every if s < read[0]])
+                before += self.stored(n, h, range(columns[0]), read)
                 parts = [
                     encoded(pixels[n, h, w, s[0] : s[1]], zero, self.chip.pe_array.activation_bits, e)
                     for w in columns
                     for s in read
                 ]
-                lines.append((sum(p[0] for p in parts), sum(p[1] for p in parts)))
+                lines.append((before, sum(p[0] for p in parts), sum(p[1] for p in parts)))
             joined = len(rows) == len(spanned) and len(columns) == layer.input_width and read == every
-            runs += [(sum(x[0] for x in lines), sum(x[1] for x in lines))] if joined else lines
-        return self.sums(runs, (n1 - n0) * len(rows) * (e != "dense"))
+            runs += joined_run(lines) if joined else lines
+        ranks = sorted(h for h in windows if 0 <= h < layer.input_height)
+        pointers = [(n * len(ranks) + ranks.index(rows[0]), len(rows)) for n in range(n0, n1) if rows]
+        return self.sums(runs, pointers if e != "dense" else [])
+
+    @cache  # noqa: B019
+    def stored_pixel(self, n: int, h: int, w: int, c0: int, c1: int) -> int:
+        e, bits = self.encodings["activations"], self.chip.pe_array.activation_bits
+        trace = self.trace
+        return encoded(trace.activations[n, h, w, c0:c1], trace.activation_zero_point, bits, e)[0]
+
+    def stored(self, n: int, h: int, columns: range, segments: list[tuple[int, int]]) -> int:
+        """Bytes of some columns and segments of an input row."""
+        return sum(self.stored_pixel(n, h, w, *s) for w in columns for s in segments)
 
     def output_tile(self, box: Any) -> tuple[int, int, int]:
         n0, n1, k0, k1, _, _, p0, p1, q0, q1 = box
@@ -169,10 +190,20 @@ class Walk:
         bits = self.chip.pe_array.activation_bits
         runs = []
         for n in range(n0, n1):
-            lines = [self.output_line(self.outputs[n, p, q0:q1, k0:k1], bits, e) for p in range(p0, p1)]
+            lines = []
+            for p in range(p0, p1):
+                tiles = [
+                    (k, min(k + self.tile_k, layer.filters)) for k in range(0, layer.filters, self.tile_k)
+                ]
+                before = [self.outputs[n, y, :, k:end] for y in range(p) for k, end in tiles]
+                before += [self.outputs[n, p, :, k:end] for k, end in tiles if k < k0]
+                before += [self.outputs[n, p, :q0, k0:k1]] if q0 else []
+                start = sum(self.output_line(part, bits, e)[0] for part in before)
+                lines.append((start, *self.output_line(self.outputs[n, p, q0:q1, k0:k1], bits, e)))
             joined = (q0, q1) == (0, layer.output_width) and (k0, k1) == (0, layer.filters)
-            runs += [(sum(x[0] for x in lines), sum(x[1] for x in lines))] if joined else lines
-        return self.sums(runs, (n1 - n0) * (p1 - p0) * (e != "dense"))
+            runs += joined_run(lines) if joined else lines
+        pointers = [(n * layer.output_height + p0, p1 - p0) for n in range(n0, n1)]
+        return self.sums(runs, pointers if e != "dense" else [])
 
     def output_line(self, kept: Any, bits: int, encoding: str) -> tuple[int, int]:
         if encoding.startswith("run_length"):
@@ -188,6 +219,13 @@ class Walk:
         return ceil(z * bits / 8) + mask, mask
 
 
+def joined_run(lines: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Rows that lie one after the other, as one run."""
+    for before, after in pairwise(lines):
+        assert before[0] + before[1] == after[0]
+    return [(lines[0][0], sum(x[1] for x in lines), sum(x[2] for x in lines))] if lines else []
+
+
 def lengths_of(symbols: list[int]) -> dict[int, int]:
     """Bits of each symbol's Huffman code."""
     counts = Counter(symbols)
@@ -200,7 +238,7 @@ def walked(
     trace: LayerTrace, chip: Accelerator, outputs: Any, plan: Plan, boxes: Any
 ) -> list[dict[str, int]]:
     """The traffic of every tile by column, from sets of open boxes."""
-    walk, held = Walk(trace, chip, outputs), Walk(trace, chip, outputs, held=True)
+    walk, held = (Walk(trace, chip, outputs, plan.tile_k, held=held) for held in (False, True))
     layer, extents = walk.trace.layer, loop_extents(walk.trace.layer)
     loops = {"weights": "KC", "activations": "NCPQ" + ("K" if layer.groups > 1 else ""), "outputs": "NKPQ"}
     keys = {
@@ -230,6 +268,7 @@ def walked(
                 row["reserve_bytes"] += kept
             if closes[o]:
                 row["release_after_compute_bytes"] += kept
+                row["weight_release_bytes"] += kept * (o == "weights")
         if t == 0:
             row["weight_fetch_bytes"] += walk.tables
             row["metadata_fetch_bytes"] += walk.tables
@@ -238,7 +277,7 @@ def walked(
         count = (n1 - n0) * (k1 - k0) * (p1 - p0) * (q1 - q0)
         partial, burst = 4 * count, chip.dram.burst_bytes
         first, last = c0 == 0, c1 == extents["C"]
-        full = Walk(trace, chip, np.ones_like(outputs), held=True)
+        full = Walk(trace, chip, np.ones_like(outputs), plan.tile_k, held=True)
         pixels = (n1 - n0) * (p1 - p0) * (q1 - q0)
         bitmask = chip.encodings.outputs == "bitmask"
         mask = sum(ceil(min(CHUNK, k1 - k) / 8) for k in range(k0, k1, CHUNK)) if bitmask else 0

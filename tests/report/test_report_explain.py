@@ -85,8 +85,8 @@ def test_the_first_half_says_the_step_its_gain_and_the_ideal(before, after, key,
 
 
 @given(
-    st.lists(st.integers(0, 1000), min_size=14, max_size=14).filter(any),
-    st.lists(st.integers(0, 1000), min_size=14, max_size=14).filter(any),
+    st.lists(st.integers(0, 1000), min_size=len(CAUSES), max_size=len(CAUSES)).filter(any),
+    st.lists(st.integers(0, 1000), min_size=len(CAUSES), max_size=len(CAUSES)).filter(any),
     st.integers(1, 5000),
     st.integers(1, 5000),
 )

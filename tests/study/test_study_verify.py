@@ -1,5 +1,7 @@
 """`verify` covers every layer of a trace, and a twin that differs is told with both numbers."""
 
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,10 +33,17 @@ def trace() -> NetworkTrace:
     return from_layers("net", layers)
 
 
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that counts how often it is asked, a tenth of a second each: budgets then hold on any machine."""
+    asked = count()
+    monkeypatch.setattr("accelsim.study.verify.time", SimpleNamespace(monotonic=lambda: next(asked) / 10))
+
+
 @pytest.mark.parametrize("chip", presets())
-def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace) -> None:
+def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace, steps: None) -> None:
     machine = load_hardware(chip)
-    report = verify(trace, machine, seconds=4)
+    report = verify(trace, machine, seconds=1)
     assert report.differences == []
     assert report.layers == {"a", "b", "c"} - set(unsupported_layers(trace, machine))
     assert report.layers
@@ -44,7 +53,7 @@ def test_the_twins_of_every_shipped_chip_agree(chip: str, trace: NetworkTrace) -
     assert report.document()["layers"] == len(report.layers)
 
 
-def test_every_unrolling_of_a_flexible_array_is_verified(trace: NetworkTrace) -> None:
+def test_every_unrolling_of_a_flexible_array_is_verified(trace: NetworkTrace, steps: None) -> None:
     chip = load_hardware("both-skip-16x16", ["pe_array.unrolling=flexible", "dram.peak_gb_per_s=400"])
     asked: set[Any] = set()
     real = inner_join_reference.tile_counts

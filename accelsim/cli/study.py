@@ -1,0 +1,181 @@
+"""study run, resume, status, export, plot, explain."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.errors import InputError
+
+if TYPE_CHECKING:
+    from accelsim.study.study_file import Study
+
+study_app = typer.Typer(help="Studies as files: many points, one store, resumable.", no_args_is_help=True)
+app.add_typer(study_app, name="study")
+
+STORE = typer.Argument(help="the study's store (.sqlite)")
+WORKERS = typer.Option(2, "--workers", help="processes; with 1, this one")
+CLUSTER = typer.Option(
+    None, "--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786; or local: of --workers"
+)
+RETRY = typer.Option(False, "--retry-failed", help="run points again that failed before")
+
+
+@study_app.command("run")
+@guarded
+def run(
+    file: Path = typer.Argument(help="the study (YAML)"),
+    store: Path | None = typer.Option(None, "--store", help="(default: results/studies/NAME.sqlite)"),
+    workers: int = WORKERS,
+    cluster: str | None = CLUSTER,
+    retry_failed: bool = RETRY,
+    as_json: bool = JSON,
+) -> None:
+    """Run the points of a study that its store does not hold yet."""
+    from accelsim.study.answers import default_store
+    from accelsim.study.study_file import read_study
+
+    study, text = read_study(file)
+    _run(study, text, str(file), store or default_store(study), workers, cluster, retry_failed, as_json)
+
+
+@study_app.command("resume")
+@guarded
+def resume(
+    store: Path = STORE,
+    workers: int = WORKERS,
+    cluster: str | None = CLUSTER,
+    retry_failed: bool = RETRY,
+    as_json: bool = JSON,
+) -> None:
+    """Go on with the study of a store; its paths are seen from the folder one stands in."""
+    from accelsim.study.store import Store
+    from accelsim.study.study_file import parse_study
+
+    with Store(store) as opened:
+        text, file = opened.study(), opened.fact("file")
+    _run(parse_study(text, file), text, file, store, workers, cluster, retry_failed, as_json)
+
+
+def _run(
+    study: "Study",
+    text: str,
+    file: str,
+    store: Path,
+    workers: int,
+    cluster: str | None,
+    retry_failed: bool,
+    as_json: bool,
+) -> None:
+    from accelsim.study.driver import run_study
+
+    with steps(study.name) as progress:
+        done = run_study(
+            study,
+            text,
+            store,
+            file=file,
+            workers=workers,
+            cluster=cluster,
+            retry_failed=retry_failed,
+            progress=progress,
+        )
+    if as_json:
+        show(dataclasses.asdict(done))
+    else:
+        print(
+            f"{done.points} points ({done.excluded} excluded by constraints): {done.before} done before, "
+            f"{done.done} now, {done.failed} failed\n{done.store}"
+        )
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@study_app.command("status")
+@guarded
+def status(store: Path = STORE, as_json: bool = JSON) -> None:
+    """How far a study is, what failed and why, the best point of each objective."""
+    from accelsim.study import answers
+    from accelsim.study.store import Store
+
+    with Store(store) as opened:
+        found = answers.status(opened)
+    if as_json:
+        show(found)
+        return
+    print(
+        f"{found['study']}: {found['points']} points ({found['excluded']} excluded by constraints): "
+        f"{found['done']} done, {found['failed']} failed, {found['left']} left; "
+        f"{found['infeasible']} over a budget"
+    )
+    for text, count in found["errors"].items():
+        print(f"failed, {count} x: {text}")
+    for figure, best in found["best"].items():
+        settings = ", ".join(f"{key}={value}" for key, value in best["settings"].items())
+        print(f"best {figure}: {best['value']:.6g}, point {best['number']}: {settings}")
+
+
+@study_app.command("export")
+@guarded
+def export(
+    store: Path = STORE,
+    table: str = typer.Option("points", "--table", help="points, layers or tiles"),
+    csv: Path | None = typer.Option(None, "--csv", help="CSV file to write"),
+    parquet: Path | None = typer.Option(None, "--parquet", help="Parquet file to write (needs pyarrow)"),
+) -> None:
+    """Write a table of the store as CSV or Parquet."""
+    from accelsim.files import write_whole
+    from accelsim.plots.save import csv_bytes
+    from accelsim.study import answers
+    from accelsim.study.store import Store
+
+    if csv is None and parquet is None:
+        raise InputError("export: --csv FILE or --parquet FILE must be given")
+    with Store(store) as opened:
+        rows = answers.exported(opened, table)
+    for path, written in ((csv, csv_bytes), (parquet, answers.parquet_bytes)):
+        if path is not None:
+            write_whole(path, written(rows))
+            print(f"{path}: {len(rows)} rows")
+
+
+@study_app.command("plot")
+@guarded
+def plot(
+    store: Path = STORE,
+    over: str | None = typer.Option(None, "--over", help="axis across (default: the last that varies)"),
+    by: str | None = typer.Option(None, "--by", help="axis with a line per value (default: the first other)"),
+    figure: str | None = typer.Option(None, "--figure", help="column drawn (default: cycles and energy)"),
+    where: str = typer.Option("", "--where", help="SQL condition, such as '\"pe_array.lanes\" = 2'"),
+    out: Path = typer.Option(Path("results/study"), "--out", help="picture and data: without ending"),
+) -> None:
+    """Draw the finished points of a store along an axis."""
+    from accelsim.plots import save
+    from accelsim.study import answers
+    from accelsim.study.store import Store
+
+    with Store(store) as opened:
+        drawn, table = answers.picture(opened, over, by, figure, where)
+    print("\n".join(str(path) for path in save(drawn, out, table)))
+
+
+@study_app.command("explain")
+@guarded
+def explain(
+    store: Path = STORE,
+    before: int = typer.Argument(help="number of a point"),
+    after: int = typer.Argument(help="number of another"),
+    as_json: bool = JSON,
+) -> None:
+    """Why one point is faster than another, from what their lane-cycles went to."""
+    from accelsim.study import answers
+    from accelsim.study.store import Store
+
+    with Store(store) as opened:
+        told = answers.explain(opened, before, after)
+    if as_json:
+        show(told)
+    else:
+        print("\n".join(told))

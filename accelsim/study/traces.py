@@ -1,0 +1,146 @@
+"""Traces of a study: found by name once, by path and hash on every worker, shipped only where absent.
+
+::
+
+    driver   name or path -> trace -> TraceFile(path, hash)
+    worker   open already?  in its own cache folder?  at that path, with that hash?  else: absent
+    driver   sends the file's bytes with the point; the worker keeps them in its cache folder by hash
+
+An open trace is memory-mapped, its arrays are read and checked when they are used; a process keeps the last
+few open.
+"""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+
+from accelsim import zoo
+from accelsim.errors import InputError, TraceError
+from accelsim.files import write_whole
+from accelsim.trace import NetworkTrace, from_folder, from_npz, read, write
+
+_OPEN = 2  # traces a process keeps open
+_KEPT = 16  # traces the cache folder keeps: the last used
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFile:
+    """A trace as a safetensors file, where the driver sees it, and its content hash."""
+
+    path: str
+    content_hash: str
+
+
+def open_trace(path: Path) -> NetworkTrace:
+    """A trace from its file; `.npz` and folders of `.npy` are the doors for people without ONNX.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is no trace.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        return from_folder(path)
+    return from_npz(path) if path.suffix == ".npz" else read(path)
+
+
+def open_network(name: str, seed: int = 0) -> NetworkTrace:
+    """A trace by its file, or a network by its name: real, trained here, or by shape and density.
+
+    Raises
+    ------
+    InputError
+        If there is neither a file nor a network of this name.
+    """
+    if Path(name).exists():
+        return open_trace(Path(name))
+    if name in zoo.recipes():
+        return zoo.build(name)
+    if name in zoo.digits_networks():
+        return zoo.digits_trace(name)
+    known = zoo.shape_networks()
+    if name in known:
+        return zoo.synthetic_trace(known[name], seed)
+    raise InputError(
+        f"{name}: neither a file nor a network; networks: "
+        f"{', '.join([*zoo.recipes(), *zoo.digits_networks(), *known])}"
+    )
+
+
+def trace_file(name: str, seed: int = 0) -> TraceFile:
+    """The file of a workload; of what is not a trace file yet, one in the cache folder.
+
+    Raises
+    ------
+    InputError
+        As `open_network`.
+    """
+    trace = open_network(name, seed)
+    path = Path(name)
+    if not path.is_file() or path.suffix == ".npz":
+        path = _cached(trace.content_hash)
+        if not path.is_file():
+            write(trace, path)
+            _tidy()
+    return TraceFile(str(path.absolute()), trace.content_hash)
+
+
+def found(file: TraceFile) -> NetworkTrace | None:
+    """The trace on this machine, or None where it is absent (or another file stands in its place)."""
+    try:
+        return _opened(file)
+    except TraceError:
+        return None
+
+
+def keep(file: TraceFile, content: bytes) -> None:
+    """Put a trace that was shipped into this machine's cache folder.
+
+    Raises
+    ------
+    TraceError
+        If it cannot be written, or is not the trace of that hash.
+    """
+    path = _cached(file.content_hash)
+    write_whole(path, content, TraceError)
+    if (given := read(path).content_hash) != file.content_hash:
+        path.unlink(missing_ok=True)
+        wanted = file.content_hash
+        raise TraceError(f"{file.path}: its hash is {given[:12]}, not {wanted[:12]}: it was changed")
+    _tidy()
+
+
+@lru_cache(maxsize=_OPEN)
+def _opened(file: TraceFile) -> NetworkTrace:
+    """Open; a trace that is absent raises TraceError, which the cache does not keep."""
+    for path in (Path(file.path), _cached(file.content_hash)):
+        if path.is_file():
+            try:
+                trace = read(path)
+            except TraceError:
+                continue  # altered or cut short: shipped again
+            if trace.content_hash == file.content_hash:
+                if path.parent == _folder():
+                    os.utime(path)
+                return trace
+    raise TraceError(f"{file.path}: absent")
+
+
+def _folder() -> Path:
+    return Path(platformdirs.user_cache_dir("accelsim")) / "traces"
+
+
+def _cached(content_hash: str) -> Path:
+    return _folder() / f"{content_hash}.safetensors"
+
+
+def _tidy() -> None:
+    """Remove the traces used longest ago; an open one stays readable to whoever maps it."""
+    kept = sorted(_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in kept[_KEPT:]:
+        path.unlink(missing_ok=True)

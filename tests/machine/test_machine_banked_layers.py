@@ -1,0 +1,107 @@
+"""Layers on a banked DRAM: the tiles' addresses decide times; bytes and books are those of any DRAM."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import accelsim
+from accelsim.errors import AuditError, InputError
+from accelsim.hardware import Accelerator, load_hardware, to_yaml
+from accelsim.machine import run_layer
+from accelsim.machine.dram import BankedChannel
+from accelsim.mapper.addresses import plan_requests
+from accelsim.mapper.encoded import encoded_sizes
+from accelsim.plan import tile_boxes
+from accelsim.results import LayerResult
+from accelsim.trace import LayerTrace, from_arrays
+
+
+def banked(tmp_path: Path, *overrides: str) -> Accelerator:
+    lines = to_yaml(load_hardware("both-skip-16x16")).splitlines()
+    first, last = lines.index("dram:"), lines.index("dma:")
+    path = tmp_path / "chip.yaml"
+    own = ["  model: banked", "  device: ddr4-2400", "  channels: 1"]
+    path.write_text("\n".join([*lines[:first], "dram:", *own, "", *lines[last:]]))
+    return load_hardware(path, ["scratchpad.capacity_bytes=16384", *overrides])
+
+
+@pytest.fixture(scope="module")
+def trace() -> LayerTrace:
+    generator = np.random.default_rng(3)
+    return from_arrays(
+        (generator.integers(-5, 6, (64, 3, 3, 64)) * (generator.random((64, 3, 3, 64)) < 0.5)).astype(
+            np.int8
+        ),
+        (generator.integers(1, 9, (1, 20, 20, 64)) * (generator.random((1, 20, 20, 64)) < 0.5)).astype(
+            np.uint8
+        ),
+        padding=1,
+    )
+
+
+def only(trace: LayerTrace, chip: Accelerator) -> LayerResult:
+    return accelsim.simulate(trace, chip, threads=1).layer_results[0]
+
+
+def test_the_channel_moves_exactly_the_bytes_that_the_layer_counts(trace: LayerTrace, tmp_path: Path) -> None:
+    chip, outputs = banked(tmp_path), np.zeros(trace.layer.output_shape, np.uint8)
+    known = only(replace(trace, outputs=outputs), chip)
+    assert known.work is not None
+    assert known.plan is not None
+    assert known.timeline is not None
+    channel, sizes = BankedChannel(chip), encoded_sizes(trace, chip, outputs != 0)
+    requests = plan_requests(known.plan, tile_boxes(known.plan, trace.layer), trace.layer, chip, sizes)
+    timeline = run_layer(known.work, chip, requests, channel)
+    assert timeline.tolist() == known.timeline.tolist()
+    counts = channel.counts()
+    assert counts["reads"] * 64 == known.dram_read_bytes
+    assert counts["writes"] * 64 == known.dram_write_bytes
+
+
+def test_chunks_that_wait_for_each_other_move_the_same_bytes_later(trace: LayerTrace, tmp_path: Path) -> None:
+    whole, keys = only(trace, banked(tmp_path)), ("dma.chunk_bytes=256", "dma.outstanding_chunks=1")
+    cut = only(trace, banked(tmp_path, *keys))
+    assert cut.plan == whole.plan
+    assert (cut.dram_read_bytes, cut.dram_write_bytes) == (whole.dram_read_bytes, whole.dram_write_bytes)
+    assert cut.lane_cycles["fetch_wait"] > whole.lane_cycles["fetch_wait"]
+
+
+def test_an_address_mapping_that_gathers_banks_is_slower(trace: LayerTrace, tmp_path: Path) -> None:
+    spread = only(trace, banked(tmp_path))
+    gathered = only(trace, banked(tmp_path, "dram.address_mapping=bank_high"))
+    assert gathered.lane_cycles["fetch_wait"] > spread.lane_cycles["fetch_wait"]
+
+
+def test_without_runs_a_banked_dram_is_refused(trace: LayerTrace, tmp_path: Path) -> None:
+    chip = banked(tmp_path)
+    result = only(trace, chip)
+    assert result.work is not None
+    with pytest.raises(AuditError, match=r"dram\.model: the runs of the tiles are not given"):
+        run_layer(result.work, chip)
+
+
+def test_fused_layers_have_no_addresses(trace: LayerTrace, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="between_layers: must be dram or keep, not fuse, on both-skip"):
+        accelsim.simulate(trace, banked(tmp_path), between_layers="fuse")
+    regions = [
+        "scratchpad.weight_bytes=4096",
+        "scratchpad.activation_bytes=4096",
+        "scratchpad.output_bytes=8192",
+    ]
+    with pytest.raises(InputError, match="between_layers: must be dram, not keep: the scratchpad"):
+        accelsim.simulate(trace, banked(tmp_path, *regions), between_layers="keep")
+
+
+def test_the_mapper_keeps_operands_within_their_regions(trace: LayerTrace, tmp_path: Path) -> None:
+    regions = [
+        "scratchpad.weight_bytes=8192",
+        "scratchpad.activation_bytes=4096",
+        "scratchpad.output_bytes=4096",
+    ]
+    split, shared = only(trace, banked(tmp_path, *regions)), only(trace, banked(tmp_path))
+    assert split.work is not None
+    assert split.work["weight_fill_bytes"].max() <= 8192
+    assert split.work["activation_fill_bytes"].max() <= 4096
+    assert split.plan != shared.plan

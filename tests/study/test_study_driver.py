@@ -1,0 +1,321 @@
+"""Studies run: the same table whoever runs it, and no point lost or doubled whoever dies."""
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from accelsim import zoo
+from accelsim.errors import AccelsimError, InputError
+from accelsim.study import driver, executors
+from accelsim.study.driver import run_study
+from accelsim.study.points import evaluate
+from accelsim.study.space import Space
+from accelsim.study.store import Store
+from accelsim.study.study_file import parse_study, read_study
+from accelsim.trace import write
+
+STUDY = """name: small
+base: both-skip-16x16
+workloads: [one.safetensors]
+axes:
+  - {key: pe_array.rows, values: [4, 8, 16]}
+  - {key: dram.peak_gb_per_s, values: [6.4, 12.8]}
+  - {key: scratchpad.capacity_bytes, values: [64, 32768, 65536, 131072, 262144]}
+constraints: [scratchpad.capacity_bytes < 262144]
+"""
+POINTS, FAILED = 24, 6  # nothing fits 64 bytes
+SIGKILL = getattr(signal, "SIGKILL", None)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with one digit's trace."""
+    monkeypatch.chdir(tmp_path)
+    write(zoo.digits_trace("digits-cnn").select_input(0), "one.safetensors")
+    return tmp_path
+
+
+def run(path, text=STUDY, **options):
+    return run_study(parse_study(text, "s.yaml"), text, path, file="s.yaml", **options)
+
+
+def tables(path):
+    """Points and layers in the study's order, without the numbers that SQLite gave them."""
+    with Store(path) as store:
+        points, layers = store.points(), store.layers()
+    layers["point"] = layers["point"].map(points.set_index("id")["number"])
+    points = points.sort_values("number").drop(columns=["id", "provenance"]).reset_index(drop=True)
+    layers = layers.sort_values("point", kind="stable").reset_index(drop=True)
+    return points[sorted(points)], layers
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    there = tmp_path_factory.mktemp("expected")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(there)
+        write(zoo.digits_trace("digits-cnn").select_input(0), "one.safetensors")
+        run(there / "expected.sqlite")
+    return tables(there / "expected.sqlite")
+
+
+def same(path, expected):
+    for one, other in zip(tables(path), expected, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_one_process_and_two_give_the_same_tables(folder, expected):
+    done = run(folder / "two.sqlite", workers=2)
+    same(folder / "two.sqlite", expected)
+    assert (done.points, done.excluded, done.done, done.failed) == (POINTS, 6, POINTS - FAILED, FAILED)
+    points, layers = expected
+    assert points["number"].tolist() == list(range(POINTS))
+    assert points["pe_array.rows"].tolist() == [4] * 8 + [8] * 8 + [16] * 8
+    failed = points[points["status"] == "failed"]
+    assert failed["scratchpad.capacity_bytes"].tolist() == [64] * FAILED
+    assert failed["error"].str.contains("no plan fits").all()
+    assert layers.groupby("point").size().nunique() == 1
+    assert layers.groupby("point")["cycles"].sum().tolist() == points["cycles_mean"].dropna().tolist()
+
+
+def test_a_dask_cluster_gives_the_same_tables(folder, expected):
+    pytest.importorskip("distributed")
+    run(folder / "dask.sqlite", workers=2, cluster="local")
+    same(folder / "dask.sqlite", expected)
+
+
+def test_run_again_does_nothing_unless_failed_points_are_to_be_tried(folder):
+    run(folder / "s.sqlite")
+    told = []
+    again = run(folder / "s.sqlite", progress=told.append)
+    assert (again.before, again.done, again.failed, told) == (POINTS, 0, 0, [])
+    retried = run(folder / "s.sqlite", retry_failed=True, progress=told.append)
+    assert (retried.before, retried.failed, len(told)) == (POINTS - FAILED, FAILED, FAILED)
+    assert len(tables(folder / "s.sqlite")[0]) == POINTS
+
+
+def test_other_code_runs_every_point_again_in_place_of_the_old(folder, monkeypatch):
+    run(folder / "s.sqlite")
+    before, layers = tables(folder / "s.sqlite")
+    for module in ("space", "points"):
+        monkeypatch.setattr(f"accelsim.study.{module}.code_version", lambda: "other")
+    assert run(folder / "s.sqlite").before == 0
+    after, again = tables(folder / "s.sqlite")
+    assert set(before["key"]).isdisjoint(after["key"])
+    pd.testing.assert_frame_equal(before.drop(columns="key"), after.drop(columns="key"))
+    pd.testing.assert_frame_equal(layers, again)
+
+
+def test_a_worker_with_other_code_stops_the_study(folder, monkeypatch):
+    monkeypatch.setattr("accelsim.study.points.code_version", lambda: "0123456789abcdef")
+    with pytest.raises(AccelsimError, match="a worker runs another accelsim"):
+        run(folder / "s.sqlite")
+
+
+def test_a_budget_marks_points_and_loses_none(folder):
+    run(folder / "s.sqlite", STUDY + "budgets: {area_mm2: 3.4}\n")
+    points = tables(folder / "s.sqlite")[0].query("status == 'done'")
+    assert 0 < points["feasible"].sum() < len(points)
+    assert ((points["area_mm2"] <= 3.4) == (points["feasible"] == 1)).all()
+
+
+def test_an_interrupt_keeps_what_is_finished(folder):
+    told = []
+
+    def interrupted(what):
+        told.append(what)
+        if len(told) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"of 24 points are finished and in .*s\.sqlite"):
+        run(folder / "s.sqlite", progress=interrupted)
+    assert len(tables(folder / "s.sqlite")[0]) == 5
+    assert run(folder / "s.sqlite").before == 5
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from accelsim.study.driver import run_study
+from accelsim.study.study_file import read_study
+if __name__ == "__main__":
+    study, text = read_study(Path("s.yaml"))
+    run_study(study, text, Path("s.sqlite"), file="s.yaml", workers=2, progress=lambda _: print(flush=True))
+"""
+
+
+def gone(pid):
+    """Whether a process ends within ten seconds."""
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
+def test_a_driver_killed_at_any_instant_loses_and_doubles_nothing(folder, expected):
+    (folder / "s.yaml").write_text(STUDY)
+    (folder / "driver.py").write_text(DRIVER)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    counts = []
+    for points, seconds in ((2, 0.01), (5, 0.03)):
+        with subprocess.Popen(
+            [sys.executable, "driver.py"], stdout=subprocess.PIPE, env=environment, start_new_session=True
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(points):
+                process.stdout.readline()
+            time.sleep(seconds)
+            with pytest.raises(InputError, match="another driver is at work"):
+                run(folder / "s.sqlite")
+            process.kill()
+            process.wait()
+            assert process.stdout.read() is not None  # until the last of its workers has let go of it
+        counts.append(len(tables(folder / "s.sqlite")[0]))
+    assert counts == sorted(counts)
+    assert counts[0] >= 1
+    assert counts[-1] < POINTS
+    run(folder / "s.sqlite", workers=2)
+    same(folder / "s.sqlite", expected)
+
+
+@pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
+def test_a_worker_killed_loses_and_doubles_nothing(folder, expected):
+    told = []
+
+    def kill(what):
+        told.append(what)
+        if len(told) in (3, 15):
+            os.kill(multiprocessing.active_children()[0].pid, SIGKILL)
+
+    run(folder / "s.sqlite", workers=2, progress=kill)
+    same(folder / "s.sqlite", expected)
+    assert len(told) == POINTS
+
+
+def dies_at_one_point(point, content=None):
+    if point.number == 11:
+        os._exit(9)
+    return evaluate(point, content)
+
+
+@pytest.mark.parametrize("cluster", [None, "local"])
+def test_a_point_that_kills_its_workers_is_recorded_and_no_other(folder, expected, monkeypatch, cluster):
+    if cluster:
+        pytest.importorskip("distributed")
+    monkeypatch.setattr(executors, "evaluate", dies_at_one_point)
+    done = run(folder / "s.sqlite", workers=2, cluster=cluster)
+    assert (done.done, done.failed) == (POINTS - FAILED - 1, FAILED + 1)
+    points, wanted = tables(folder / "s.sqlite")[0], expected[0]
+    dead = points["error"].str.contains("its worker died, twice")
+    assert points[dead]["number"].tolist() == [11]
+    pd.testing.assert_frame_equal(points[~dead], wanted[~dead])
+
+
+def elsewhere(point, content=None):
+    """A worker on a machine that sees nothing of the driver's files."""
+    SHIPPED.append(content is not None)
+    return evaluate(
+        dataclasses.replace(point, trace=dataclasses.replace(point.trace, path="/none/one.safetensors")),
+        content,
+    )
+
+
+SHIPPED: list[bool] = []
+
+
+def test_a_trace_is_shipped_once_where_it_is_absent(folder, expected, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setattr(executors, "evaluate", elsewhere)
+    SHIPPED.clear()
+    run(folder / "s.sqlite")
+    same(folder / "s.sqlite", expected)
+    assert sum(SHIPPED) == 1
+    assert len(SHIPPED) == POINTS + 1
+
+
+def test_a_cluster_that_goes_away_is_told_and_finished_points_stay(folder):
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    told = []
+
+    def closed(what):
+        told.append(what)
+        if len(told) == 3:
+            cluster.close()
+
+    with pytest.raises(AccelsimError, match=r"went away; .* of 24 points are finished and in .*s\.sqlite"):
+        run(folder / "s.sqlite", cluster=cluster.scheduler_address, progress=closed)
+    assert 3 <= len(tables(folder / "s.sqlite")[0]) < POINTS
+    with pytest.raises(AccelsimError, match="no scheduler answers"):
+        run(folder / "s.sqlite", cluster=cluster.scheduler_address)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("pe_array.rows", "pe_array.rwos", r"s\.yaml:5: pe_array: unknown key 'rwos'; did you mean 'rows'"),
+        ("[4, 8, 16]", "[4, 0]", r"s\.yaml:5: pe_array\.rows must be at least 1, not 0"),
+        ("bytes <", "byte <", r"s\.yaml:8: .*unknown name 'scratchpad.capacity_byte'; did you mean"),
+        ("one.safetensors", "two.safetensors", r"s\.yaml:3: two.safetensors: neither a file nor a network"),
+        ("both-skip-16x16", "both-skip", r"s\.yaml:2: both-skip: neither a file nor a shipped chip"),
+        ("constraints:", "set: {pe_array.lanes: 0}\nconstraints:", r"s\.yaml:8: pe_array.lanes.* at least 1"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_line_before_anything_runs(folder, old, new, told):
+    with pytest.raises(InputError, match=told):
+        run(folder / "s.sqlite", STUDY.replace(old, new))
+    assert not (folder / "s.sqlite").exists()
+
+
+def test_an_objective_that_is_no_figure_is_told_and_binds_no_store(folder):
+    text = STUDY.replace("[64, 32768", "[32768") + "objectives:\n  - minimise: cycle_mean\n"
+    with pytest.raises(
+        InputError, match=r"s\.yaml:10: 'cycle_mean' is no figure of a run; did you mean 'cyc"
+    ):
+        run(folder / "s.sqlite", text)
+    run(folder / "s.sqlite", text.replace("cycle_mean", "cycles_mean"))
+
+
+def test_there_must_be_a_worker(folder):
+    with pytest.raises(InputError, match="--workers must be at least 1, not 0"):
+        run(folder / "s.sqlite", workers=0)
+
+
+def test_the_driver_knows_a_death_when_it_submits(folder, monkeypatch):
+    """A pool may break between two points: the point goes into the next pool."""
+
+    class Breaks(executors.InProcess):
+        deaths = (BrokenPipeError,)
+        broken = True
+
+        def submit(self, point, content=None):
+            if self.broken:
+                raise BrokenPipeError
+            return super().submit(point, content)
+
+        def renew(self):
+            self.broken = False
+
+    monkeypatch.setattr(driver, "workers_of", lambda *_: Breaks())
+    assert run(folder / "s.sqlite").done == POINTS - FAILED
+
+
+def test_the_shipped_study_has_the_points_its_page_explains(folder):
+    study, text = read_study(zoo.workloads_folder() / "studies" / "digits.yaml")
+    space = Space(study, text, "digits.yaml")
+    chosen = space.chosen()
+    # 3 sizes x 3 bandwidths x 2 lanes (32 x 32 PEs: the base's), of which 64 multipliers are too few; 2 networks
+    assert (len(chosen), space.excluded) == (2 * 3 * (2 + 2 + 1 - 1), 2 * 3)
+    assert len({one.key for one in chosen}) == len(chosen)
+    assert [one.number for one in chosen] == list(range(len(chosen)))
