@@ -121,6 +121,13 @@ def whole(layer: Layer) -> Plan:
     return Plan(tile_n=e["N"], tile_k=e["K"], tile_c=e["C"], tile_p=e["P"], tile_q=e["Q"])
 
 
+def plan_text(plan: Plan) -> str:
+    """A plan in one line: `N1 K64 P14 Q56 C256`, outermost loop first."""
+    sizes = plan.sizes()
+    text = " ".join(f"{letter}{sizes[letter]}" for letter in plan.order)
+    return text + (f" resident:{'+'.join(sorted(plan.resident))}" if plan.resident else "")
+
+
 def check(plan: Plan, layer: Layer, chunk_elements: int) -> None:
     """Raise PlanError unless the plan can cut this layer (whether it fits is the scratchpad's question)."""
     extents = loop_extents(layer)

@@ -14,8 +14,9 @@ from accelsim.bill import EnergyRow
 from accelsim.draws import drawn, interval
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
-from accelsim.plan import Plan
+from accelsim.plan import Plan, plan_text
 from accelsim.tables import CAUSES, COUNTERS, TRAFFIC, Table
+from accelsim.toggles import ToggleCounts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,7 @@ class LayerResult:
     kept_out_bytes: int = 0
     saved_dram_bytes: int = 0
     fused: tuple[str, ...] = ()
+    toggles: ToggleCounts | None = None  # None: not counted
 
     @property
     def energy_pj(self) -> float:
@@ -126,6 +128,7 @@ class LayerResult:
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
             **{name: t[name] for name in (*COUNTERS, *TRAFFIC) if not name.endswith("_lane_cycles")},
+            **(self.toggles.columns() if self.toggles else {}),
             "outputs_drawn": self.outputs_drawn,
             "outputs_checked": self.outputs_checked,
             "outputs_checked_whole": self.outputs_checked_whole,
@@ -291,10 +294,3 @@ def weighted(results: list[LayerResult], name: str) -> float:
     """Mean of a layer fraction, weighted by dense MACs."""
     macs = sum(r.totals["dense_macs"] for r in results)
     return ratio(math.fsum(getattr(r, name) * r.totals["dense_macs"] for r in results), macs)
-
-
-def plan_text(plan: Plan) -> str:
-    """A plan in one line: `N1 K64 P14 Q56 C256`, outermost loop first."""
-    sizes = plan.sizes()
-    text = " ".join(f"{letter}{sizes[letter]}" for letter in plan.order)
-    return text + (f" resident:{'+'.join(sorted(plan.resident))}" if plan.resident else "")

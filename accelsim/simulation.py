@@ -8,10 +8,10 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from accelsim.audit.between import check_kept
 from accelsim.dataflows import unsupported_layers
@@ -20,6 +20,7 @@ from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
+from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
@@ -28,6 +29,7 @@ from accelsim.schedule.between import keep_schedule
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
 from accelsim.schedule.lives import Node
 from accelsim.schedule.planning import LayerInput, Wanted, layer_input
+from accelsim.toggles import NO_TOGGLES, Toggling
 from accelsim.trace import LayerTrace, NetworkTrace, network_of
 from accelsim.version import versions
 
@@ -45,6 +47,8 @@ class _Setting:
     left_out: Mapping[str, str]
     together: bool
     balance_filters: bool
+    order_channels: bool
+    toggles: Toggling
     between: BetweenLayers
     seed: int
 
@@ -62,6 +66,8 @@ def simulate(
     left_out: Mapping[str, str] | None = None,
     together: bool = False,
     balance_filters: bool = False,
+    order_channels: bool = False,
+    toggles: Toggling = "off",
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
@@ -78,11 +84,13 @@ def simulate(
     left_out : layers that are not run, each with the reason, as of `unsupported_layers`
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
+    order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
+    toggles : `sampled` or `exact`: `inner_join` counts bits that change, and they are priced (docs/energy.md)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
         spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
         band; or BetweenLayers, with tensors that must be kept and chains that must be fused
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
-    seed : of sampled output checks and drawn outputs
+    seed : of sampled output checks, drawn outputs and sampled toggles
     progress : called with a layer's name when it is done
 
     Raises
@@ -94,13 +102,9 @@ def simulate(
     AuditError
         If a run's books do not close.
     """
-    if threads is not None and threads < 1:
-        raise InputError(f"simulate: threads must be at least 1, not {threads}")
-    if objective not in OBJECTIVES:
-        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
+    _check_words(threads, objective, toggles)
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
-    table = table_of(chip)
-    trace = network_of(traces)
+    table, trace = table_of(chip), network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
@@ -108,10 +112,20 @@ def simulate(
     _check_supported(trace, chip, names, left_out)
     between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
     _check_between(between, chip)
+    orders = balance_filters, order_channels
     setting = _Setting(
-        chip, table, plans or {}, objective, left_out, together, balance_filters, between, seed
+        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed
     )
     return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
+
+
+def _check_words(threads: int | None, objective: str, toggles: str) -> None:
+    if threads is not None and threads < 1:
+        raise InputError(f"simulate: threads must be at least 1, not {threads}")
+    if objective not in OBJECTIVES:
+        raise InputError(f"simulate: objective must be one of {', '.join(OBJECTIVES)}, not {objective!r}")
+    if toggles not in get_args(Toggling):
+        raise InputError(f"simulate: toggles must be one of {', '.join(get_args(Toggling))}, not {toggles!r}")
 
 
 def _simulated(trace: NetworkTrace, of: _Setting, threads: int, progress: Progress | None) -> NetworkResult:
@@ -145,6 +159,8 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         **({"fuse": ", ".join("+".join(chain) for chain in of.between.fuse)} if of.between.fuse else {}),
         "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
+        **({"channels": "in an order of little Hamming distance"} if of.order_channels else {}),
+        **({"toggles": of.toggles} if of.toggles != "off" else {}),
         **trace.network.provenance,
     }
 
@@ -167,8 +183,14 @@ def _step(
         inputs = [_input(one, node, of) for node in nodes if isinstance(node, LayerNode)]
         return run_fused(inputs, *shared, held, of.seed)
     if not isinstance(node, LayerNode):
-        return [operation_result(one, node, *shared, held[0])]
+        result = operation_result(one, node, *shared, held[0])
+        # An operation leaves the array's registers and buses as they are.
+        return [replace(result, toggles=NO_TOGGLES) if _counts_toggles(of) else result]
     return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
+
+
+def _counts_toggles(of: _Setting) -> bool:
+    return of.toggles != "off" and isinstance(of.chip.pe_array, InnerJoinArray)
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
@@ -259,5 +281,7 @@ def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
         of.chip,
         Wanted(of.plans.get(name), of.objective, of.table),
         balance_filters=of.balance_filters,
+        order_channels=of.order_channels,
+        toggles=of.toggles,
         seed=of.seed,
     )

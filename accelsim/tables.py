@@ -69,6 +69,8 @@ TOGGLES = (
     "weight_bus_toggles_without_hold",
     "activation_bus_toggles_without_hold",
     "mask_bus_toggles",
+    "multicast_toggles",
+    "multicast_toggles_without_hold",
 )
 
 # What the plan and the encodings say of a tile; `burst_waste` is rounding to whole DRAM bursts.

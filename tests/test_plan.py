@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import PlanError
 from accelsim.network import Layer
-from accelsim.plan import LOOPS, Plan, Tile, check, loop_extents, tile_boxes, tile_of, whole
-from accelsim.results import plan_text
+from accelsim.plan import LOOPS, Plan, Tile, check, loop_extents, plan_text, tile_boxes, tile_of, whole
 
 
 def layer_of(n: int = 1, k: int = 1, c: int = 1, p: int = 1, q: int = 1, groups: int = 1) -> Layer:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accelsim.plan import Objective
+    from accelsim.toggles import Toggling
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +71,16 @@ def objective_of(text: str) -> "Objective":
     known: dict[str, Objective] = {name: name for name in get_args(Objective)}
     if text not in known:
         raise InputError(f"--objective must be one of {', '.join(known)}, not {text!r}")
+    return known[text]
+
+
+def toggling_of(text: str) -> "Toggling":
+    """How toggles are counted; raises InputError if it is none of its words."""
+    from accelsim.toggles import Toggling
+
+    known: dict[str, Toggling] = {name: name for name in get_args(Toggling)}
+    if text not in known:
+        raise InputError(f"--toggles must be one of {', '.join(known)}, not {text!r}")
     return known[text]
 
 

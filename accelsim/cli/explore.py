@@ -1,4 +1,4 @@
-"""sweep and verify."""
+"""sweep, between-layers, hold, verify, reproduce, formats."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,20 @@ from accelsim.cli.app import (
     objective_of,
     show,
     steps,
+    toggling_of,
     wrapped,
 )
-from accelsim.cli.runs import CHIPS, OVERRIDES, open_trace
+from accelsim.cli.runs import CHIPS, ORDER_CHANNELS, OVERRIDES, open_trace
 
+# Headings of `hold`, short enough for a line.
+_HOLD = {
+    "accesses_m": "accesses",
+    "register_toggles_m": "register_toggles",
+    "accumulator_toggles_m": "sum_toggles",
+    "bus_toggles_m": "bus_toggles",
+    "accesses_saved_m": "accesses_saved",
+    "toggles_saved_m": "toggles_saved",
+}
 _MOST_ROWS = 40  # of a table that is printed
 
 
@@ -98,6 +108,48 @@ def between_layers(
         return
     print(table.to_string(index=False, formatters=dict.fromkeys(("dram_mb", "saved_mb"), "{:.3f}".format)))
     print(f"results in {out / trace.stem}")
+
+
+@app.command("hold")
+@guarded
+def hold(
+    trace: str = typer.Argument(help="a trace, or a network by its name (accelsim workloads list)"),
+    hardware: list[str] = typer.Option(
+        ["dense-16x16", "both-skip-16x16"], "--hardware", help="an inner_join chip or a YAML file"
+    ),
+    overrides: list[str] = OVERRIDES,
+    toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
+    order_channels: bool = ORDER_CHANNELS,
+    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    seed: int = typer.Option(0, "--seed", help="of the sample"),
+    as_json: bool = JSON,
+) -> None:
+    """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
+    import pandas as pd
+
+    from accelsim.study.hold import POLICIES, hold_table
+    from accelsim.study.traces import open_network
+
+    toggling, opened = toggling_of(toggles), open_network(trace, seed)
+    count = len(hardware) * len(POLICIES) * len(opened.network.nodes) * opened.inputs_count
+    with steps(opened.network.name, count * (1 + order_channels)) as progress:
+        found = [
+            hold_table(
+                opened, name, overrides, toggles=toggling, order_channels=order_channels, seed=seed,
+                threads=threads, progress=progress,
+            )
+            for name in hardware
+        ]  # fmt: skip
+    table = pd.concat(found, ignore_index=True)
+    if as_json:
+        show(json.loads(table.to_json(orient="records")))
+        return
+    table["cycles"] /= 1e6
+    table = table.rename(columns=_HOLD)
+    for chip, rows in table.groupby("chip", sort=False):
+        print(f"{chip}\n{wrapped(rows.drop(columns=['chip', 'toggles_error', 'toggle_saved_fraction']))}")
+    print("An inference; cycles, accesses and toggles in millions; saved: against compute.")
+    print(f"Standard error of toggles at most {100 * table['toggles_error'].max():.2f} %.")
 
 
 @app.command("verify")

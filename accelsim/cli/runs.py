@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from accelsim.cli.app import JSON, OBJECTIVE, SKIP_UNSUPPORTED, app, guarded, objective_of, show, steps
+from accelsim.cli.app import (
+    JSON,
+    OBJECTIVE,
+    SKIP_UNSUPPORTED,
+    app,
+    guarded,
+    objective_of,
+    show,
+    steps,
+    toggling_of,
+)
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
     from accelsim.schedule.held import BetweenLayers
     from accelsim.trace import NetworkTrace
 
+TRACES = typer.Argument(None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example")
 PLANS = typer.Option(
     None,
     "--plans",
@@ -26,6 +37,15 @@ OVERRIDES = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key 
 BASELINE = typer.Option(None, "--baseline", help="chip that speed-ups refer to (default: the first)")
 BALANCE_FILTERS = typer.Option(
     False, "--balance-filters", help="filters run in the order of their non-zero weights"
+)
+TOGGLES = typer.Option(
+    "off",
+    "--toggles",
+    help="count the bits that change in registers and on wires, and price them: sampled, exact or off "
+    "(inner_join chips; sampled takes about as long again as the run)",
+)
+ORDER_CHANNELS = typer.Option(
+    False, "--order-channels", help="channels run in an order in which successive words differ in few bits"
 )
 BETWEEN_LAYERS = typer.Option(
     "dram",
@@ -44,6 +64,8 @@ DRAM_TRACE = typer.Option(
     help="write the DRAM requests of every layer as traces of Ramulator 2 and DRAMsim3 (banked DRAM)",
 )
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
+THREADS = typer.Option(None, "--threads", min=1, help="layers counted at once")
+OUT = typer.Option(Path("results"), "--out", help="folder of the results")
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
 
 
@@ -63,18 +85,18 @@ def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
 @app.command("run")
 @guarded
 def run(
-    traces: list[Path] = typer.Argument(
-        None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example"
-    ),
+    traces: list[Path] = TRACES,
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
     plans: Path | None = PLANS,
     objective: str = OBJECTIVE,
     baseline: str | None = BASELINE,
-    out: Path = typer.Option(Path("results"), "--out", help="folder of the results"),
-    threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
+    out: Path = OUT,
+    threads: int | None = THREADS,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
     balance_filters: bool = BALANCE_FILTERS,
+    order_channels: bool = ORDER_CHANNELS,
+    toggles: str = TOGGLES,
     together: bool = TOGETHER,
     between_layers: str = BETWEEN_LAYERS,
     keep: list[str] = KEEP,
@@ -84,18 +106,15 @@ def run(
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
-    between = _between(between_layers, keep, fuse)
+    between, toggling = _between(between_layers, keep, fuse), toggling_of(toggles)
     if not traces:
-        _main_job(out, between, threads, seed, as_json)
-        return
+        return _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
     from accelsim.plan_file import read_plans
     from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
-    chosen_for = objective_of(objective)
-    fixed = read_plans(plans) if plans is not None else None
     chips, chosen = _chips(hardware, overrides, baseline)
-    _check_dram_trace(dram_trace, chips)
+    _check_dram_trace(dram_trace, chips, order_channels)
     documents: dict[str, Any] = {}
     for path in traces:
         trace = open_trace(path)
@@ -104,11 +123,13 @@ def run(
                 trace,
                 chips,
                 out / path.stem,
-                plans=fixed,
-                objective=chosen_for,
+                plans=read_plans(plans) if plans is not None else None,
+                objective=objective_of(objective),
                 skip_unsupported=skip_unsupported,
                 together=together,
                 balance_filters=balance_filters,
+                order_channels=order_channels,
+                toggles=toggling,
                 between_layers=between,
                 threads=threads,
                 seed=seed,
@@ -140,8 +161,12 @@ def _chips(
     return chips, chosen
 
 
-def _check_dram_trace(folder: Path | None, chips: "Sequence[Accelerator]") -> None:
+def _check_dram_trace(folder: Path | None, chips: "Sequence[Accelerator]", order_channels: bool) -> None:
     """Before anything is run."""
+    if folder is not None and order_channels:
+        raise InputError(
+            "--dram-trace: requests are those of channels as they stand, without --order-channels"
+        )
     for chip in chips if folder is not None else ():
         if chip.dram.model != "banked":
             raise InputError(f"--dram-trace: dram.model of {chip.name} must be banked, not {chip.dram.model}")
@@ -161,7 +186,11 @@ def _write_dram_traces(
         write_run_requests(trace, result, folder / result.network, balance_filters=balance_filters, seed=seed)
 
 
-def _main_job(out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool) -> None:
+def _main_job(
+    out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool, with_toggles: bool
+) -> None:
+    if with_toggles:
+        raise InputError("--toggles and --order-channels need a trace: accelsim run TRACE")
     from accelsim.report import as_text, kinds_table
     from accelsim.study.main_job import BASELINE, NETWORK, main_job
 

@@ -15,27 +15,30 @@ import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
 from accelsim.dataflows._inner_join_tile import filter_block
+from accelsim.dataflows._inner_join_toggles_bus import send_columns, send_rows
 from accelsim.dataflows._inner_join_toggles_pe import (
+    A_FREE,
     ACCUMULATOR,
-    ACTIVATION_BUS,
-    ACTIVATION_BUS_WITHOUT_HOLD,
     ACTIVATION_REGISTER,
     ACTIVATION_REGISTER_WITHOUT_HOLD,
     DENSE_MACS,
-    MASK_BUS,
     SUMS,
-    WEIGHT_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
+    W_FREE,
     WEIGHT_REGISTER,
     WEIGHT_REGISTER_WITHOUT_HOLD,
+    A,
+    W,
+    add_all,
     add_fixed_lanes,
-    differing,
     kept,
+    load_done,
+    load_ends,
     multiply,
     multiply_pooled,
+    toggles_through,
 )
 from accelsim.jit import kernel, popcount
-from accelsim.kernels.matching import COMPUTE, GATE, SKIP
+from accelsim.kernels.matching import GATE, SKIP
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
@@ -67,122 +70,61 @@ def sets_of_tile(box, group_filters, p):
 
 
 @kernel
-def drive(values, nonzero, elements, policy, bitmask, wires, wires_free, mask_wires):
-    """Send a chunk over a bus: (toggles, toggles without hold, toggles of the mask wires)."""
-    toggles = np.int64(0)
-    free = np.int64(0)
-    masks = np.int64(0)
-    place = 0
-    for e in range(elements):
-        free += differing(values[e], wires_free[e])
-        wires_free[e] = values[e]
-        if policy == COMPUTE or nonzero[e]:
-            to = place if policy != COMPUTE and bitmask else e
-            toggles += differing(values[e], wires[to])
-            wires[to] = values[e]
-            place += 1
-    if policy != COMPUTE:
-        for e in range(mask_wires.size):
-            bit = np.uint8(nonzero[e]) if e < elements else np.uint8(0)
-            masks += np.int64(bit != mask_wires[e])
-            mask_wires[e] = bit
-    return toggles, free, masks
-
-
-@kernel
-def send_nothing(policy, mask_wires):
-    """Toggles of the mask wires as a padding tap passes: its values are not sent."""
-    masks = np.int64(0)
-    if policy != COMPUTE:
-        for e in range(mask_wires.size):
-            masks += np.int64(mask_wires[e])
-            mask_wires[e] = np.uint8(0)
-    return masks
-
-
-@kernel
-def gather(row, first, elements, zero, bits, words, values, nonzero):
-    """Words of a chunk, the values less their zero point, and which are not zero."""
-    word_mask = (np.int64(1) << bits) - 1
-    for e in range(elements):
-        value = np.int64(row[first + e])
-        words[e] = value & word_mask
-        values[e] = value - zero
-        nonzero[e] = value != zero
-
-
-@kernel
-def send_rows(k, rows, tap, start, elements, domains, p, weights, weight_zeros, of_rows, buses, totals):
-    """Gather the weight chunks of the used rows, and drive the bus of each in `domains` domains."""
-    wires, masks = buses
-    words, values, nonzero = of_rows
-    for i in range(rows):
-        zero = np.int64(weight_zeros[k + i])
-        gather(weights[k + i, tap], start, elements, zero, p[at.BITS_W], words[i], values[i], nonzero[i])
-        for domain in range(domains):
-            held, free, mask = drive(
-                words[i], nonzero[i], elements, p[at.POLICY_W], p[at.BITMASK_W],
-                wires[0, domain, i], wires[1, domain, i], masks[domain, i],
-            )  # fmt: skip
-            totals[WEIGHT_BUS] += held
-            totals[WEIGHT_BUS_WITHOUT_HOLD] += free
-            totals[MASK_BUS] += mask
-
-
-@kernel
-def send_columns(
-    pixels, channel0, elements, used, group_channels, zero, p, activations, of_columns, buses, totals
-):
-    """Gather the activation chunks of the used columns, of each group of the rows, and drive their buses.
-
-    Parameters
-    ----------
-    pixels : int64 [columns], -1 for padding
-    channel0 : int, first channel of the chunk in the first group
-    used : (rows, columns, groups), of the set
-    buses : (wires [2, domains, columns, places, chunk], masks [domains, columns, places, chunk]); several
-        domains are those of rows
-    """
-    rows, columns, groups = used
-    wires, masks = buses
-    words, values, nonzero = of_columns
-    group_rows = rows // groups
-    by_rows = masks.shape[0] > 1
-    for j in range(columns):
-        for g in range(groups):
-            if pixels[j] >= 0:
-                gather(
-                    activations[pixels[j]], channel0 + g * group_channels, elements, zero, p[at.BITS_A],
-                    words[j, g], values[j, g], nonzero[j, g],
-                )  # fmt: skip
-            else:
-                words[j, g] = zero & ((np.int64(1) << p[at.BITS_A]) - 1)
-                values[j, g] = 0
-                nonzero[j, g] = 0
-            for domain in range(g * group_rows if by_rows else 0, (g + 1) * group_rows if by_rows else 1):
-                if pixels[j] < 0:
-                    totals[MASK_BUS] += send_nothing(p[at.POLICY_A], masks[domain, j, g])
-                    continue
-                held, free, mask = drive(
-                    words[j, g], nonzero[j, g], elements, p[at.POLICY_A], p[at.BITMASK_A],
-                    wires[0, domain, j, g], wires[1, domain, j, g], masks[domain, j, g],
-                )  # fmt: skip
-                totals[ACTIVATION_BUS] += held
-                totals[ACTIVATION_BUS_WITHOUT_HOLD] += free
-                totals[MASK_BUS] += mask
-
-
-@kernel
 def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
     """What every used PE of a part does with its chunks.
 
     Parameters
     ----------
     accumulator : int, mask of its bits
-    of_rows, of_columns : (words, values, nonzero)
+    of_rows, of_columns : (words, values, nonzero, loads)
     registers, sums : of the part's PEs
-    scratch : int64 [3, chunk + 1]
+    scratch : int64 [2, max(chunk + 1, rows)]
     """
+    skips = p[at.POLICY_W] == SKIP or p[at.POLICY_A] == SKIP
+    if skips or p[at.SET_SYNC]:
+        work_slots(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals)
+    else:
+        work_all(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals)
+
+
+@kernel
+def work_all(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
+    """As `work_step` where nothing is skipped: what a word toggles after the one before it in its chunk is
+    the same in every PE that takes the chunk, and lanes take the same pairs pooled or fixed.
+    """
+    rows, columns, groups = used
+    lanes, group_rows = p[at.LANES], rows // groups
+    gates = p[at.POLICY_W] == GATE or p[at.POLICY_A] == GATE
+    place_w, place_a = (W_FREE, A_FREE) if gates else (W, A)
+    of_w, ends = scratch
+    free_w, free_a, held_w, held_a, added = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for e in range(elements):
+        ends[e] = accumulator if e % lanes == lanes - 1 or e == elements - 1 else 0
+    for i in range(rows):
+        of_w[i] = toggles_through(of_rows[0][i], elements, lanes)
+    for j in range(columns):
+        for g in range(groups):
+            a, a_values, a_loads = of_columns[0][j, g], of_columns[1][j, g], of_columns[3][j, g]
+            of_a = toggles_through(a, elements, lanes)
+            for i in range(g * group_rows, (g + 1) * group_rows):
+                w = of_rows[0][i]
+                free_w += of_w[i] + load_ends(w, elements, lanes, registers[i, j], place_w)
+                free_a += of_a + load_ends(a, elements, lanes, registers[i, j], place_a)
+                if gates:
+                    new_w, new_a = load_done(elements, w, a, of_rows[3][i], a_loads, lanes, registers[i, j])
+                    held_w += new_w
+                    held_a += new_a
+                added += add_all(elements, of_rows[1][i], a_values, ends, sums[i, j])
+    totals[WEIGHT_REGISTER_WITHOUT_HOLD if gates else WEIGHT_REGISTER] += free_w
+    totals[ACTIVATION_REGISTER_WITHOUT_HOLD if gates else ACTIVATION_REGISTER] += free_a
+    totals[WEIGHT_REGISTER] += held_w
+    totals[ACTIVATION_REGISTER] += held_a
+    totals[ACCUMULATOR] += added
+
+
+@kernel
+def work_slots(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
+    """As `work_step` where pairs are skipped, or lanes have accumulators of their own."""
     rows, columns, groups = used
     gates = p[at.POLICY_W] == GATE or p[at.POLICY_A] == GATE
     skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
@@ -190,8 +132,8 @@ def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, su
         count = 0
         for i in range(rows):
             g = i // (rows // groups)
-            w = (of_rows[0][i], of_rows[1][i], of_rows[2][i])
-            a = (of_columns[0][j, g], of_columns[1][j, g], of_columns[2][j, g])
+            w = (of_rows[0][i], of_rows[1][i], of_rows[2][i], of_rows[3][i])
+            a = (of_columns[0][j, g], of_columns[1][j, g], of_columns[2][j, g], of_columns[3][j, g])
             if p[at.FIXED] or gates:
                 multiply(elements, w, a, accumulator, p, registers[i, j], sums[i, j], totals)
             else:
@@ -202,7 +144,7 @@ def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, su
                     sums[i, j], totals,
                 )  # fmt: skip
             if p[at.FIXED] and not p[at.SET_SYNC]:
-                add_fixed_lanes(elements, w, a, accumulator, p, scratch[1], scratch[2], sums[i, j], totals)
+                add_fixed_lanes(elements, w, a, accumulator, p, scratch[1], sums[i, j], totals)
 
 
 @kernel
@@ -222,7 +164,7 @@ def clear(rows, columns, sums):
 def new_state(p, places, parts):
     """(chunks of rows, of columns, buses of weights, of activations, registers, sums, scratch), all zeros.
 
-    Chunks are (words, values, nonzero), buses (wires, masks); parts are outermost.
+    Chunks are (words, values, nonzero, loads), buses (wires, masks); parts are outermost.
     """
     rows, columns, lanes, chunk = p[at.ROWS], p[at.COLUMNS], p[at.LANES], p[at.CHUNK]
     w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
@@ -232,11 +174,13 @@ def new_state(p, places, parts):
             np.zeros((rows, chunk), np.int64),
             np.zeros((rows, chunk), np.int64),
             np.zeros((rows, chunk), np.uint8),
+            np.zeros((rows, chunk), np.int64),
         ),
         (
             np.zeros((columns, places, chunk), np.int64),
             np.zeros((columns, places, chunk), np.int64),
             np.zeros((columns, places, chunk), np.uint8),
+            np.zeros((columns, places, chunk), np.int64),
         ),
         (
             np.zeros((parts, 2, w_domains, rows, chunk), np.int64),
@@ -248,70 +192,84 @@ def new_state(p, places, parts):
         ),
         np.zeros((parts, rows, columns, lanes, 4), np.int64),
         np.zeros((parts, rows, columns, lanes), np.int64),
-        np.zeros((3, chunk + 1), np.int64),
+        np.zeros((2, max(chunk + 1, rows)), np.int64),
     )
 
 
 @kernel
+def forget(state):
+    """Registers and wires back to 0."""
+    _, _, w_bus, a_bus, registers, sums, _ = state
+    w_bus[0][:] = 0
+    w_bus[1][:] = 0
+    a_bus[0][:] = 0
+    a_bus[1][:] = 0
+    registers[:] = 0
+    sums[:] = 0
+
+
+@kernel
 def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_zeros, activations):
-    """Sums of sets of a tile, registers and wires starting at 0.
+    """Sums of sets of a tile; one whose set before is not walked begins with what that leaves, from zeros.
 
     Parameters
     ----------
-    sets : (first, one after the last, first that is counted); those before leave registers and wires behind
+    sets : int64 [sets], ascending
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
     activations : int8 or uint8 [N*H*W, groups * C]
 
     Returns
     -------
-    int64 [sets counted, SUMS]
+    int64 [sets, SUMS]
     """
-    found = np.zeros((max(sets[1] - sets[2], 0), SUMS), np.int64)
+    found = np.zeros((sets.size, SUMS), np.int64)
     unheeded = np.zeros(SUMS, np.int64)
-    rows, columns, chunk = p[at.ROWS], p[at.COLUMNS], p[at.CHUNK]
-    group_channels = activations.shape[1] // geometry[GROUPS]
-    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = new_state(
-        p, max(rows // group_filters, 1), p[at.PARTS]
-    )
-    pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], columns), np.int64)
-    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-    blocks = (positions + columns - 1) // columns
-    chunks = (box[5] - box[4] + chunk - 1) // chunk
-    for number in range(sets[0], sets[1]):
-        k, used_rows, block = block_of_set(box, group_filters, rows, blocks, number)
-        used_columns = min(columns, positions - block * columns)
-        used = (used_rows, used_columns, max(used_rows // group_filters, 1))
-        totals = found[number - sets[2]] if number >= sets[2] else unheeded
-        fill_pixels(geometry, box, block * columns, used_columns, pixels)
-        w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
-        for index in range(pixels.shape[0] * chunks):
-            tap, part = index // chunks, index % p[at.PARTS]
-            start = box[4] + index % chunks * chunk
-            elements = min(chunk, box[5] - start)
-            totals[DENSE_MACS] += elements * used_rows * used_columns
-            send_rows(
-                k, used_rows, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
-                (w_bus[0][part], w_bus[1][part]), totals,
-            )  # fmt: skip
-            send_columns(
-                pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
-                numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
-            )  # fmt: skip
-            work_step(
-                elements,
-                used,
-                p,
-                numbers[1],
-                of_rows,
-                of_columns,
-                registers[part],
-                sums[part],
-                scratch,
-                totals,
-            )
-        totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)
+    tensors = weights, weight_zeros, activations
+    state = new_state(p, max(p[at.ROWS] // group_filters, 1), p[at.PARTS])
+    pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], p[at.COLUMNS]), np.int64)
+    next_set = np.int64(0)
+    for i in range(sets.size):
+        if sets[i] != next_set:
+            forget(state)
+            walk_set(box, sets[i] - 1, geometry, group_filters, p, numbers, tensors, state, pixels, unheeded)
+        walk_set(box, sets[i], geometry, group_filters, p, numbers, tensors, state, pixels, found[i])
+        next_set = sets[i] + 1
     if p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
         found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
         found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
     return found
+
+
+@kernel
+def walk_set(box, number, geometry, group_filters, p, numbers, tensors, state, pixels, totals):
+    """One set of a tile, added to int64 [SUMS]."""
+    weights, weight_zeros, activations = tensors
+    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = state
+    columns, chunk = p[at.COLUMNS], p[at.CHUNK]
+    group_channels = activations.shape[1] // geometry[GROUPS]
+    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
+    blocks = (positions + columns - 1) // columns
+    chunks = (box[5] - box[4] + chunk - 1) // chunk
+    k, used_rows, block = block_of_set(box, group_filters, p[at.ROWS], blocks, number)
+    used_columns = min(columns, positions - block * columns)
+    used = (used_rows, used_columns, max(used_rows // group_filters, 1))
+    fill_pixels(geometry, box, block * columns, used_columns, pixels)
+    w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
+    for index in range(pixels.shape[0] * chunks):
+        tap, part = index // chunks, index % p[at.PARTS]
+        start = box[4] + index % chunks * chunk
+        elements = min(chunk, box[5] - start)
+        totals[DENSE_MACS] += elements * used_rows * used_columns
+        send_rows(
+            k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
+            (w_bus[0][part], w_bus[1][part]), totals,
+        )  # fmt: skip
+        send_columns(
+            pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
+            numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
+        )  # fmt: skip
+        work_step(
+            elements, used, p, numbers[1], of_rows, of_columns, registers[part], sums[part], scratch, totals,
+        )  # fmt: skip
+    totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)

@@ -6,7 +6,7 @@ from accelsim.dataflows import _inner_join_vectors as at
 from accelsim.jit import kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
 
-# Columns of a set's sums; the first ten are tables.TOGGLES.
+# Columns of a set's sums; the first twelve are tables.TOGGLES.
 (
     WEIGHT_REGISTER,
     ACTIVATION_REGISTER,
@@ -18,11 +18,13 @@ from accelsim.kernels.matching import GATE, SKIP
     WEIGHT_BUS_WITHOUT_HOLD,
     ACTIVATION_BUS_WITHOUT_HOLD,
     MASK_BUS,
+    MULTICAST,
+    MULTICAST_WITHOUT_HOLD,
     DENSE_MACS,
-) = range(11)
-SUMS = 11
+) = range(13)
+SUMS = 13
 # Registers of a lane: with hold, and without.
-_W, _A, _W_FREE, _A_FREE = range(4)
+W, A, W_FREE, A_FREE = range(4)
 
 
 @kernel
@@ -32,58 +34,119 @@ def differing(new, old):
 
 
 @kernel
+def toggles_through(words, elements, lanes):
+    """Toggles of the registers of a PE's lanes as all words of a chunk pass, after each lane's first."""
+    toggles = np.int64(0)
+    for e in range(lanes, elements):
+        toggles += differing(words[e], words[e - lanes])
+    return toggles
+
+
+@kernel
+def load_ends(words, elements, lanes, registers, place):
+    """Toggles of each lane's first word of a chunk, all of whose words pass; the registers keep the last."""
+    toggles = np.int64(0)
+    for lane in range(min(lanes, elements)):
+        toggles += differing(words[lane], registers[lane, place])
+    for e in range(max(elements - lanes, 0), elements):
+        registers[e % lanes, place] = words[e]
+    return toggles
+
+
+@kernel
+def load_done(elements, w, a, w_loads, a_loads, lanes, registers):
+    """(weight, activation) toggles of a PE's registers where gated pairs load neither and none is skipped.
+
+    Parameters
+    ----------
+    w, a : int64 [>= elements], words
+    w_loads, a_loads : int64 [>= elements], -1, or 0 where the operand gates its pair
+    registers : int64 [lanes, 4]
+    """
+    of_w = np.int64(0)
+    of_a = np.int64(0)
+    for lane in range(lanes):
+        held_w, held_a = registers[lane, W], registers[lane, A]
+        for e in range(lane, elements, lanes):
+            loads = w_loads[e] & a_loads[e]
+            changed_w = (w[e] ^ held_w) & loads
+            changed_a = (a[e] ^ held_a) & loads
+            of_w += popcount(np.uint64(changed_w))
+            of_a += popcount(np.uint64(changed_a))
+            held_w ^= changed_w
+            held_a ^= changed_a
+        registers[lane, W], registers[lane, A] = held_w, held_a
+    return of_w, of_a
+
+
+@kernel
+def add_all(elements, w_values, a_values, ends, sums):
+    """Toggles of a PE's accumulator where no pair is skipped; a gated product is 0 and changes nothing.
+
+    Parameters
+    ----------
+    w_values, a_values : int64 [>= elements], less their zero points
+    ends : int64 [>= elements], the accumulator's bits where a cycle's last pair stands, else 0
+    """
+    toggles = np.int64(0)
+    held = sums[0]
+    new = held
+    for e in range(elements):
+        new += w_values[e] * a_values[e]
+        changed = (new ^ held) & ends[e]
+        toggles += popcount(np.uint64(changed))
+        held ^= changed
+    sums[0] = held
+    return toggles
+
+
+@kernel
 def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     """The slot pairs of one PE in one step.
 
     Parameters
     ----------
-    w, a : (words int64 [>= elements], the same less their zero point, uint8: which are not zero)
+    w, a : (words int64 [>= elements], the same less their zero point, uint8: which are not zero, -1 or 0:
+        which load)
     accumulator : int, mask of its bits
     registers : int64 [lanes, 4]
     sums_of_lanes : int64 [lanes], accumulators (of the PE: the first)
     totals : int64 [SUMS]
     """
     lanes, fixed, alone = p[at.LANES], p[at.FIXED], p[at.SET_SYNC]
-    gates_w, gates_a = p[at.POLICY_W] == GATE, p[at.POLICY_A] == GATE
     skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
-    w, w_values, w_nonzero = w
-    a, a_values, a_nonzero = a
-    can_gate = gates_w or gates_a
+    w, w_values, w_nonzero, w_loads = w
+    a, a_values, a_nonzero, a_loads = a
+    can_gate = p[at.POLICY_W] == GATE or p[at.POLICY_A] == GATE
     lane = 0
     cycle_sum = np.int64(0)
-    in_cycle = 0
     for e in range(elements):
         if (skips_w and not w_nonzero[e]) or (skips_a and not a_nonzero[e]):
             continue
         if fixed:
             lane = e % lanes
         if can_gate:
-            totals[WEIGHT_REGISTER_WITHOUT_HOLD] += differing(w[e], registers[lane, _W_FREE])
-            totals[ACTIVATION_REGISTER_WITHOUT_HOLD] += differing(a[e], registers[lane, _A_FREE])
-            registers[lane, _W_FREE] = w[e]
-            registers[lane, _A_FREE] = a[e]
-        gated = (gates_w and not w_nonzero[e]) or (gates_a and not a_nonzero[e])
-        if not gated:
-            totals[WEIGHT_REGISTER] += differing(w[e], registers[lane, _W])
-            totals[ACTIVATION_REGISTER] += differing(a[e], registers[lane, _A])
-            registers[lane, _W] = w[e]
-            registers[lane, _A] = a[e]
+            totals[WEIGHT_REGISTER_WITHOUT_HOLD] += differing(w[e], registers[lane, W_FREE])
+            totals[ACTIVATION_REGISTER_WITHOUT_HOLD] += differing(a[e], registers[lane, A_FREE])
+            registers[lane, W_FREE] = w[e]
+            registers[lane, A_FREE] = a[e]
+        if w_loads[e] & a_loads[e]:
+            totals[WEIGHT_REGISTER] += differing(w[e], registers[lane, W])
+            totals[ACTIVATION_REGISTER] += differing(a[e], registers[lane, A])
+            registers[lane, W] = w[e]
+            registers[lane, A] = a[e]
             product = w_values[e] * a_values[e]
             if alone:
                 totals[ACCUMULATOR] += add(sums_of_lanes, lane, product, accumulator)
             elif not fixed:
                 cycle_sum += product
-                in_cycle += 1
         if not fixed:
             lane += 1
             if lane == lanes:
-                if in_cycle:
-                    totals[ACCUMULATOR] += add(sums_of_lanes, 0, cycle_sum, accumulator)
+                totals[ACCUMULATOR] += add(sums_of_lanes, 0, cycle_sum, accumulator)
                 lane = 0
                 cycle_sum = np.int64(0)
-                in_cycle = 0
-    if in_cycle:
-        totals[ACCUMULATOR] += add(sums_of_lanes, 0, cycle_sum, accumulator)
+    totals[ACCUMULATOR] += add(sums_of_lanes, 0, cycle_sum, accumulator)
 
 
 @kernel
@@ -113,10 +176,10 @@ def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, 
         new = held
         for lane in range(min(lanes, count - first)):
             e = slots[first + lane]
-            of_w += differing(w[e], registers[lane, _W])
-            of_a += differing(a[e], registers[lane, _A])
-            registers[lane, _W] = w[e]
-            registers[lane, _A] = a[e]
+            of_w += differing(w[e], registers[lane, W])
+            of_a += differing(a[e], registers[lane, A])
+            registers[lane, W] = w[e]
+            registers[lane, A] = a[e]
             new += w_values[e] * a_values[e]
         new &= accumulator
         of_sums += differing(new, held)
@@ -137,23 +200,20 @@ def add(sums, place, value, accumulator_mask):
 
 
 @kernel
-def add_fixed_lanes(elements, w, a, accumulator, p, by_cycle, done, sums, totals):
-    """Accumulator of a PE whose fixed lanes start each step together: the i-th slots of all lanes at once."""
+def add_fixed_lanes(elements, w, a, accumulator, p, by_cycle, sums, totals):
+    """Accumulator of a PE whose fixed lanes start each step together: the i-th slots of all lanes at once.
+
+    A gated product is 0 and changes nothing.
+    """
     lanes = p[at.LANES]
-    _, w_values, w_nonzero = w
-    _, a_values, a_nonzero = a
+    skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
     by_cycle[:elements] = 0
-    done[:elements] = 0
     for lane in range(lanes):
         cycle = 0
         for e in range(lane, elements, lanes):
-            w_zero, a_zero = not w_nonzero[e], not a_nonzero[e]
-            if (p[at.POLICY_W] == SKIP and w_zero) or (p[at.POLICY_A] == SKIP and a_zero):
+            if (skips_w and not w[2][e]) or (skips_a and not a[2][e]):
                 continue
-            if not ((p[at.POLICY_W] == GATE and w_zero) or (p[at.POLICY_A] == GATE and a_zero)):
-                by_cycle[cycle] += w_values[e] * a_values[e]
-                done[cycle] += 1
+            by_cycle[cycle] += w[1][e] * a[1][e]
             cycle += 1
     for cycle in range(elements):
-        if done[cycle]:
-            totals[ACCUMULATOR] += add(sums, 0, by_cycle[cycle], accumulator)
+        totals[ACCUMULATOR] += add(sums, 0, by_cycle[cycle], accumulator)

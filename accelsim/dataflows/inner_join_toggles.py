@@ -6,7 +6,7 @@ A tile's counts do not depend on time, so this stands beside the cycle kernel, n
 every pair's values, where cycles need masks alone.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from accelsim.hardware import Accelerator
 from accelsim.kernels.windows import geometry_vector
 from accelsim.plan import Unrolling
 from accelsim.tables import TOGGLES
+from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
@@ -25,26 +26,12 @@ SAMPLED_FRACTION = 0.02
 LEAST_SETS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ToggleCounts:
-    """Toggles of a layer by name (tables.TOGGLES), estimated unless `sampled_fraction` is 1.
-
-    Attributes
-    ----------
-    standard_errors : relative standard error of each count; 0 where all sets were counted
-    sampled_fraction : dense MACs of the counted sets over those of the layer
-    """
-
-    counts: dict[str, int]
-    standard_errors: dict[str, float]
-    sampled_fraction: float
-
-
 def tile_toggles(
     trace: LayerTrace, box: Ints, chip: Accelerator, spatial: Unrolling | None = None
 ) -> dict[str, int]:
     """Every toggle of one tile, by the names of tables.TOGGLES; box as tables.BOX."""
-    sums = _Walk(trace, chip, spatial).sets(box, 0, None).sum(axis=0)
+    walk = _Walk(trace, chip, spatial)
+    sums = walk.sets(box, np.arange(walk.number_of_sets(box))).sum(axis=0)
     return dict(zip(TOGGLES, sums[: len(TOGGLES)].tolist(), strict=True))
 
 
@@ -55,7 +42,7 @@ def layer_toggles(
     spatial: Unrolling | None = None,
     *,
     exact: bool = False,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> ToggleCounts:
     """Toggles of all tiles of a layer.
 
@@ -69,21 +56,22 @@ def layer_toggles(
     ends = np.cumsum([walk.number_of_sets(box) for box in boxes])
     every = int(ends[-1])
     wanted = every if exact else _sample_size(every)
-    if wanted == every:
-        sums = np.concatenate([walk.sets(box, 0, None) for box in boxes])
-        totals = sums.sum(axis=0)
-        counts = dict(zip(TOGGLES, totals[: len(TOGGLES)].tolist(), strict=True))
-        return ToggleCounts(counts, dict.fromkeys(TOGGLES, 0.0), 1.0)
-    drawn = np.sort(np.random.default_rng(seed).choice(every, wanted, replace=False))
-    tiles = np.searchsorted(ends, drawn, side="right")
+    drawn = np.arange(every)
+    if wanted < every:
+        drawn = np.sort(np.random.default_rng(seed).choice(every, wanted, replace=False))
     starts = np.concatenate([[0], ends[:-1]])
-    sums = np.concatenate(
-        [
-            walk.sets(boxes[t], int(number - starts[t]), int(number - starts[t]) + 1)
-            for t, number in zip(tiles, drawn, strict=True)
-        ]
-    )
-    return _estimate(sums, every, trace.layer.dense_macs)
+    cuts = np.searchsorted(drawn, ends)
+    of_tiles = np.split(drawn, cuts[:-1])
+    found = [
+        walk.sets(box, own - start)
+        for box, own, start in zip(boxes, of_tiles, starts, strict=True)
+        if own.size
+    ]
+    sums = np.concatenate(found)
+    if wanted < every:
+        return _estimate(sums, every, trace.layer.dense_macs)
+    counts = dict(zip(TOGGLES, sums.sum(axis=0)[: len(TOGGLES)].tolist(), strict=True))
+    return ToggleCounts(counts, dict.fromkeys(TOGGLES, 0.0), 1.0)
 
 
 def _sample_size(sets: int) -> int:
@@ -122,12 +110,11 @@ class _Walk:
         """Output sets of a tile."""
         return int(at.sets_of_tile(box, self.layer.group_filters, self.parameters))
 
-    def sets(self, box: Ints, first: int, end: int | None) -> Ints:
-        """Sums of sets first .. end - 1, from what the set before them leaves: int64 [sets, SUMS]."""
-        last = self.number_of_sets(box) if end is None else end
+    def sets(self, box: Ints, numbers: Ints) -> Ints:
+        """Sums of sets of a tile, by ascending number: int64 [sets, SUMS]."""
         found: Ints = at.walk_sets(
             box,
-            (max(first - 1, 0), last, first),
+            numbers,
             geometry_vector(self.layer),
             self.layer.group_filters,
             self.parameters,

@@ -15,7 +15,8 @@ from accelsim.energy.storage import clocked_bits
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import ColumnBroadcastArray
-from accelsim.tables import COUNTERS, TILE_CAUSES, TRAFFIC
+from accelsim.tables import COUNTERS, TILE_CAUSES, TOGGLES, TRAFFIC
+from accelsim.toggles import OF_BUSES, OF_REGISTERS
 from accelsim.units import ceil_div
 
 # What totals state beside the columns of WORK; OPERATION's only for operations of the postprocessor.
@@ -41,6 +42,11 @@ UNPRICED: dict[str, str] = {
     "release_after_drain_bytes": "bookkeeping of space",
     "weight_release_bytes": "bookkeeping of space",
     **{
+        name: "what would toggle if nothing held; `accelsim hold` prices it"
+        for name in TOGGLES
+        if name.endswith("_without_hold")
+    },
+    **{
         f"{cause}_lane_cycles": "time, not work; an idle lane leaks, and leakage is priced"
         for cause in TILE_CAUSES
     },
@@ -64,7 +70,8 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
     totals : sums over a layer's tiles of `tables.COUNTERS` and `tables.TRAFFIC`, and `cycles`, the layer's
         duration. An operation states `cycles`, `postprocessor_elements`, and its whole DRAM traffic in
         `dram_read_bytes` and `dram_write_bytes`; it may state columns too, absent ones are 0, and those of
-        TRAFFIC are not counted a second time. `dram_activations` and `dram_refreshes` may be stated.
+        TRAFFIC are not counted a second time. `dram_activations` and `dram_refreshes` may be stated, and
+        all of `tables.TOGGLES`: counted toggles take the place of bits loaded, updated and sent.
     chip : its operand widths, word size and lanes turn counts into bits and accesses
 
     Raises
@@ -85,6 +92,7 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
     shared = isinstance(array, ColumnBroadcastArray) and array.codebook
     codebook_reads = t["done_macs"] if shared else 0
     queued_bytes = t["weight_queue_write_bytes"] + t["activation_queue_write_bytes"]
+    updated_bits = t["accumulator_updates"] * array.accumulator_bits
     traffic = _operation_traffic if OPERATION[0] in totals else _layer_traffic
     scratchpad_reads, scratchpad_writes, dram_read_bytes, dram_write_bytes = traffic(
         t, chip.scratchpad.word_bytes
@@ -93,14 +101,11 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
         ActionCount("mac", "done", t["done_macs"], "mac"),
         ActionCount("mac", "gated", t["gated_macs"], "mac"),
         ActionCount("mac", "surplus", t["surplus_products"], "mac"),
-        ActionCount("operand_register", "load", loaded_bits, "bit"),
+        *_moved_bits(totals, loaded_bits, updated_bits, sent_bytes * 8, queued_bytes * 8),
         ActionCount("operand_register", "hold", t["gated_macs"] * (weight_bits + activation_bits), "bit"),
         ActionCount("mask", "test", t["mask_bits_read"], "bit"),
-        ActionCount("accumulator", "update", t["accumulator_updates"] * array.accumulator_bits, "bit"),
         ActionCount("queue", "read", queue_read_bits // 8, "byte"),
         ActionCount("queue", "write", queued_bytes, "byte"),
-        ActionCount("wires", "trunk", sent_bytes * 8, "bit"),
-        ActionCount("wires", "multicast", queued_bytes * 8, "bit"),
         ActionCount("noc", "hop", queued_bytes * 8, "bit"),
         ActionCount("codebook", "read", codebook_reads * weight_bits, "bit"),
         ActionCount("scratchpad", "read", scratchpad_reads, "access"),
@@ -118,10 +123,31 @@ def action_counts(totals: Mapping[str, int], chip: Accelerator) -> list[ActionCo
     return [action for action in counts if action.count]
 
 
+def _moved_bits(
+    totals: Mapping[str, int], loaded: int, updated: int, sent: int, queued: int
+) -> list[ActionCount]:
+    """Registers, accumulators and wires: by the bits that change where they are counted, else by all bits."""
+    if TOGGLES[0] in totals:
+        return [
+            ActionCount("operand_register", "toggle", sum(int(totals[n]) for n in OF_REGISTERS), "bit"),
+            ActionCount("accumulator", "toggle", int(totals["accumulator_toggles"]), "bit"),
+            ActionCount("wires", "trunk", sum(int(totals[n]) for n in OF_BUSES), "toggle"),
+            ActionCount("wires", "multicast", int(totals["multicast_toggles"]), "toggle"),
+        ]
+    return [
+        ActionCount("operand_register", "load", loaded, "bit"),
+        ActionCount("accumulator", "update", updated, "bit"),
+        ActionCount("wires", "trunk", sent, "bit"),
+        ActionCount("wires", "multicast", queued, "bit"),
+    ]
+
+
 def _complete(totals: Mapping[str, int]) -> dict[str, int]:
     columns = (*COUNTERS, *TRAFFIC)
-    known = {CYCLES, *OPERATION, *BANKED, *KEPT, *columns}
+    known = {CYCLES, *OPERATION, *BANKED, *KEPT, *TOGGLES, *columns}
     needed = {CYCLES, *OPERATION} if OPERATION[0] in totals else {CYCLES, *columns}
+    if not totals.keys().isdisjoint(TOGGLES):
+        needed |= set(TOGGLES)
     if missing := sorted(needed - totals.keys()):
         raise InputError(f"totals: missing {', '.join(missing)}")
     if unknown := sorted(totals.keys() - known):

@@ -133,7 +133,9 @@ def _dram(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
 
 
 def _wire(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
-    row = _single(table, "wires", action.action, "bit_mm")
+    # A toggle costs the same on every wire.
+    priced = "toggle" if action.unit == "toggle" else action.action
+    row = _single(table, "wires", priced, "bit_mm")
     area = area_of(chip, table)
     trunk = action.action == "trunk"
     mm = area.trunk_mm if trunk else area.pitch_mm

@@ -1,5 +1,6 @@
 """A layer that runs alone; and the result of any layer that has been timed, priced and audited."""
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy.typing as npt
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS
+from accelsim.dataflows.inner_join_toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
@@ -25,6 +28,7 @@ from accelsim.results import LayerResult
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
 from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
+from accelsim.toggles import ToggleCounts
 
 Ints = npt.NDArray[np.int64]
 
@@ -109,7 +113,8 @@ def layer_result(
         accumulator_bits=array.accumulator_bits,
     )
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
-    actions = action_counts(totals | {"cycles": cycles}, chip)
+    toggles = _toggles(given, work, chip, plan, seed)
+    actions = action_counts(totals | (toggles.counts if toggles else {}) | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
     result = LayerResult(
         name=trace.layer.name,
@@ -134,9 +139,24 @@ def layer_result(
         kept_out_bytes=held.kept_out_bytes,
         saved_dram_bytes=held.saved(trace.layer.name, moved),
         fused=fused,
+        toggles=toggles,
     )
     check_layer(result, chip)
     return result
+
+
+def _toggles(given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: int) -> ToggleCounts | None:
+    """Toggles of the layer's tiles, if they are wanted and the chip's dataflow counts them."""
+    if given.toggles == "off" or not isinstance(chip.pe_array, InnerJoinArray):
+        return None
+    return layer_toggles(
+        given.trace,
+        np.stack([work[name] for name in BOX], axis=1),
+        chip,
+        plan.spatial,
+        exact=given.toggles == "exact",
+        seed=[seed, zlib.crc32(given.trace.layer.name.encode())],
+    )
 
 
 def _lane_cycles(totals: Mapping[str, int], waits: Mapping[str, int], multipliers: int) -> dict[str, int]:

@@ -78,17 +78,27 @@ class Bus:
         self._unheld_positions = [Word(bits) for _ in places]
         self._mask = [Word(1) for _ in places] if self._policy != "compute" else []
 
-    def cross(self, chunk: WordChunk) -> None:
-        """Drive the wires with a chunk."""
+    def cross(self, chunk: WordChunk, receivers: int) -> None:
+        """Drive the wires with a chunk that so many PEs take."""
         for position, wire in enumerate(self._mask):
             nonzero = position < len(chunk.values) and chunk.values[position] != chunk.zero
-            self._toggles["mask_bus_toggles"] += wire.take(int(nonzero))
+            changed = wire.take(int(nonzero))
+            self._count("mask_bus_toggles", changed, receivers, "multicast_toggles")
+            self._toggles["multicast_toggles_without_hold"] += changed * receivers
         if chunk.padding:
             return  # a mask of zeros, and no values
         for position, value in self._driven(chunk):
-            self._toggles[self._name] += self._positions[position].take(value)
+            changed = self._positions[position].take(value)
+            self._count(self._name, changed, receivers, "multicast_toggles")
         for position, value in enumerate(chunk.values):
-            self._toggles[f"{self._name}_without_hold"] += self._unheld_positions[position].take(value)
+            changed = self._unheld_positions[position].take(value)
+            name = f"{self._name}_without_hold"
+            self._count(name, changed, receivers, "multicast_toggles_without_hold")
+
+    def _count(self, bus: str, changed: int, receivers: int, multicast: str) -> None:
+        """Toggles of the bus itself, and of its way to each receiver."""
+        self._toggles[bus] += changed
+        self._toggles[multicast] += changed * receivers
 
     def _driven(self, chunk: WordChunk) -> list[tuple[int, int]]:
         """The positions that the chunk drives and their values; the others hold."""

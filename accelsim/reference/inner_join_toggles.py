@@ -105,9 +105,11 @@ class _Domain:
             if column < len(output_set.positions)
         }
         for row, chunk in weights.items():
-            self._weight_buses[row, part].cross(chunk)
+            takers = sum(group == groups[row] for group, _ in activations)
+            self._weight_buses[row, part].cross(chunk, takers)
         for (group, column), chunk in activations.items():
-            self._activation_buses[column, set_groups.index(group), part].cross(chunk)
+            takers = sum(of_row == group for of_row in groups.values())
+            self._activation_buses[column, set_groups.index(group), part].cross(chunk, takers)
         for row, weight_chunk in weights.items():
             for (group, column), activation_chunk in activations.items():
                 if group == groups[row]:

@@ -30,6 +30,7 @@ from accelsim.plan_file import plans_csv
 from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
 from accelsim.plots.save import csv_bytes
+from accelsim.report.toggles import toggle_note, toggles_document
 from accelsim.report.trace_events import trace_events
 from accelsim.results import NetworkResult, ratio
 
@@ -150,6 +151,7 @@ def notes(result: NetworkResult) -> list[str]:
             f"between layers: {saved / 1e6 / result.inputs:.2f} MB of DRAM traffic less per inference, "
             f"{100 * ratio(saved, moved + saved):.0f} % of what moves if none stays."
         )
+    told += toggle_note(result)
     if result.left_out:
         reasons = "; ".join(dict.fromkeys(result.left_out.values()))
         told.append(f"Not run: {_listed(list(result.left_out))} ({reasons}).")
@@ -209,6 +211,7 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
         "left_out": result.left_out,
         "unpriced": [f"{what}: {reason}" for what, reason in NOT_COUNTED.items()],
         "between_layers": between_layers(result),
+        **toggles_document(result),
         "provenance": result.provenance,
         "chip": run.chip.model_dump(mode="json"),
     }

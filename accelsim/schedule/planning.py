@@ -12,11 +12,13 @@ from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper.balance import balanced
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
+from accelsim.mapper.hamming import ordered_channels
 from accelsim.mapper.search import best_fitting, checked, chosen_plan
 from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan
 from accelsim.schedule.ladder import Ladder, Rung
 from accelsim.tables import TRAFFIC
+from accelsim.toggles import Toggling
 from accelsim.trace import LayerTrace
 
 
@@ -35,17 +37,28 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class LayerInput:
-    """One layer, ready to be planned and counted; `drawn`: its outputs are drawn, not captured."""
+    """One layer, ready to be planned and counted.
+
+    `drawn`: its outputs are drawn, not captured; `toggles`: whether, and how, they are counted.
+    """
 
     trace: LayerTrace
     prepared: Prepared
     sizes: EncodedSizes
     drawn: bool
     wanted: Wanted
+    toggles: Toggling
 
 
 def layer_input(
-    trace: LayerTrace, chip: Accelerator, wanted: Wanted, *, balance_filters: bool, seed: int
+    trace: LayerTrace,
+    chip: Accelerator,
+    wanted: Wanted,
+    *,
+    balance_filters: bool,
+    order_channels: bool = False,
+    toggles: Toggling = "off",
+    seed: int,
 ) -> LayerInput:
     """Prepare a layer; raises what `encoded_sizes` raises.
 
@@ -53,13 +66,16 @@ def layer_input(
     ----------
     wanted : what the plan has to be
     balance_filters : filters run in the order of their non-zero weights
+    order_channels : channels run in an order of little Hamming distance
+    toggles : of chips whose toggles are counted
     seed : of outputs that the trace does not hold
     """
     trace = balanced(trace) if balance_filters else trace
+    trace = ordered_channels(trace, chip) if order_channels else trace
     prepared = DATAFLOWS[chip.dataflow].prepare(trace, chip)
     nonzero, drawn = nonzero_outputs(trace, seed)
     sizes = encoded_sizes(trace, chip, nonzero, None if wanted.plan is None else wanted.plan.tile_k)
-    return LayerInput(trace, prepared, sizes, drawn, wanted)
+    return LayerInput(trace, prepared, sizes, drawn, wanted, toggles)
 
 
 def nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:

@@ -11,6 +11,7 @@ from accelsim.report import write_run
 from accelsim.results import NetworkResult
 from accelsim.schedule.held import BetweenLayers
 from accelsim.simulation import simulate
+from accelsim.toggles import Toggling
 from accelsim.trace import NetworkTrace
 
 
@@ -24,6 +25,8 @@ def run_on_chips(
     skip_unsupported: bool = False,
     together: bool = False,
     balance_filters: bool = False,
+    order_channels: bool = False,
+    toggles: Toggling = "off",
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
@@ -47,6 +50,8 @@ def run_on_chips(
             left_out=left_out,
             together=together,
             balance_filters=balance_filters,
+            order_channels=order_channels,
+            toggles=toggles,
             between_layers=between_layers,
             threads=threads,
             seed=seed,

@@ -61,3 +61,26 @@ def test_compression_prints_a_table_and_why(run: Run, npz: Path, tmp_path: Path)
     document = json.loads(run("compression", npz, *chips, "--json").stdout)
     assert len(document[str(npz)]["rows"]) == 8
     failed(run("compression", "nothing"), 2, "nothing: neither a file nor a network; networks: ")
+
+
+def test_hold_prints_a_row_per_policy_and_order(run: Run, npz: Path) -> None:
+    result = run("hold", npz, "--hardware", "dense-16x16", "--toggles", "exact", "--order-channels")
+    assert result.exit_code == 0, result.output
+    for policy in ("compute", "gate, without hold", "gate, ordered", "skip"):
+        assert policy in result.stdout
+    rows = json.loads(run("hold", npz, "--hardware", "dense-16x16", "--json").stdout)
+    assert [row["policy"] for row in rows] == ["compute", "gate, without hold", "gate", "skip"]
+    failed(run("hold", npz, "--toggles", "some"), 2, "--toggles must be one of sampled, exact, off")
+    failed(run("hold", "nothing"), 2, "nothing: neither a file nor a network")
+    failed(run("hold", npz, "--hardware", "tpu-v1"), 2, "toggles are counted for inner_join")
+
+
+def test_a_run_counts_toggles_where_it_is_asked(run: Run, npz: Path, tmp_path: Path) -> None:
+    result = run("run", npz, "--hardware", "dense-16x16", "--toggles", "sampled", "--order-channels")
+    assert result.exit_code == 0, result.output
+    assert "million toggles per inference, counted from all sets" in result.stdout
+    assert "toggles" in json.loads((tmp_path / "results/net/dense-16x16/summary.json").read_text())
+    failed(
+        run("run", npz, "--toggles", "some"), 2, "--toggles must be one of sampled, exact, off, not 'some'"
+    )
+    failed(run("run", "--toggles", "exact"), 2, "--toggles and --order-channels need a trace")

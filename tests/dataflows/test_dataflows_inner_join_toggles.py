@@ -96,6 +96,25 @@ def test_packed_values_take_the_first_positions_of_a_bus():
     assert found["mask_bus_toggles"] == (3 + 2) + 4
 
 
+def test_a_multicast_toggles_once_for_each_receiver():
+    """2 x 3 PEs: a row's weights reach 3 PEs, a column's activations 2; without zeros all wires are driven."""
+    weights = np.array([[1, 2, 3], [4, 5, 6]], np.int8).reshape(2, 1, 1, 3)
+    activations = np.array([[1, 1, 1], [3, 3, 3], [7, 7, 7]], np.uint8).reshape(1, 1, 3, 3)
+    trace = from_arrays(weights, activations)
+    box = tile_boxes(whole(trace.layer), trace.layer)[0]
+    sent = (1 + 1 + 2) + (1 + 2 + 2), 3 + 6 + 9
+    found = tile_toggles(trace, box, one_pe("compute", "compute", rows=2, columns=3))
+    assert (found["weight_bus_toggles"], found["activation_bus_toggles"]) == sent
+    assert found["multicast_toggles"] == found["multicast_toggles_without_hold"] == 3 * sent[0] + 2 * sent[1]
+    # A bus for each column: the weights are sent three times, each to one PE; masks of ones go along.
+    one_column = {"rows": 2, "columns": 3, "broadcast_domain": "column"}
+    found = tile_toggles(trace, box, one_pe("skip", "skip", **one_column))
+    assert (found["weight_bus_toggles"], found["activation_bus_toggles"]) == (3 * sent[0], sent[1])
+    masks = 3 * 2 * 3 + 2 * 3 * 3
+    assert found["mask_bus_toggles"] == 3 * 2 * 3 + 3 * 3
+    assert found["multicast_toggles"] == 3 * sent[0] + 2 * sent[1] + masks
+
+
 @pytest.mark.small
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(cases())

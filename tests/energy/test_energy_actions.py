@@ -6,7 +6,7 @@ import pytest
 from accelsim.energy import UNPRICED, action_counts
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.tables import COUNTERS, TRAFFIC
+from accelsim.tables import COUNTERS, TOGGLES, TRAFFIC
 
 pytestmark = pytest.mark.small
 
@@ -119,8 +119,43 @@ def test_every_column_is_priced_or_listed_with_a_reason(
     assert len(UNPRICED.get(column, "a reason")) > 4
 
 
+@pytest.mark.parametrize("column", TOGGLES)
+def test_every_toggle_is_priced_or_would_happen_without_hold(
+    column: str, totals: Totals, chip: Accelerator
+) -> None:
+    busy = totals() | dict.fromkeys(TOGGLES, 1000)
+    changed = counts_of(busy | {column: 2000}, chip) != counts_of(busy, chip)
+    assert changed == (column not in UNPRICED)
+    assert column.endswith("_without_hold") == (column in UNPRICED)
+
+
+def test_counted_toggles_take_the_place_of_bits_loaded_updated_and_sent(
+    totals: Totals, chip: Accelerator
+) -> None:
+    """Nothing is paid twice: what is not a register, an accumulator or a wire stays as it is."""
+    busy = totals() | dict.fromkeys((*COUNTERS, *TRAFFIC, "cycles"), 1600)
+    counted = dict(zip(TOGGLES, range(1, 13), strict=True))
+    before, after = counts_of(busy, chip), counts_of(busy | counted, chip)
+    by_bits = {
+        "operand_register load bit",
+        "accumulator update bit",
+        "wires trunk bit",
+        "wires multicast bit",
+    }
+    assert before.keys() - after.keys() == by_bits
+    assert {key: count for key, count in after.items() if key not in before} == {
+        "operand_register toggle bit": 1 + 2,
+        "accumulator toggle bit": 5,
+        "wires trunk toggle": 6 + 7 + 10,
+        "wires multicast toggle": 11,
+    }
+    assert all(after[key] == before[key] for key in before.keys() & after.keys())
+    with pytest.raises(InputError, match=r"^totals: missing accumulator_toggles, "):
+        action_counts(busy | {TOGGLES[0]: 1}, chip)
+
+
 def test_unpriced_names_only_real_columns() -> None:
-    assert set(UNPRICED) <= {*COUNTERS, *TRAFFIC}
+    assert set(UNPRICED) <= {*COUNTERS, *TRAFFIC, *TOGGLES}
 
 
 def test_an_operation_passes_the_scratchpad_in_and_out(chip: Accelerator) -> None:

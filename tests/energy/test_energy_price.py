@@ -22,7 +22,7 @@ from accelsim.energy import (
 )
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware, presets
-from accelsim.tables import COUNTERS, TRAFFIC
+from accelsim.tables import COUNTERS, TOGGLES, TRAFFIC
 
 pytestmark = pytest.mark.small
 
@@ -34,6 +34,8 @@ BUSY = dict.fromkeys((*COUNTERS, *TRAFFIC, "cycles"), 1000) | {
 }
 # The same with rows and refreshes counted by a DRAM model with banks.
 COUNTED = BUSY | {"dram_activations": 7, "dram_refreshes": 3}
+# The same with bits that change counted.
+TOGGLED = BUSY | dict.fromkeys(TOGGLES, 500)
 MEMORIES = ("sram_lstp", "sram_lop", "sram_hp")
 ALL_IN = ("lpddr4", "lpddr2", "ddr3", "gddr5", "hbm2")
 BY_PARTS = ("ddr4_2400", "lpddr4_3200", "lpddr5_6400", "hbm2_2000")
@@ -60,7 +62,15 @@ def bill(chip: Accelerator, table: EnergyTable, totals: dict[str, int] = BUSY) -
     return lines
 
 
-def used_by(row: PriceRow, chip: Accelerator, counted: bool) -> set[tuple[str, str, str]]:
+BY_BITS = {
+    ("operand_register", "load"),
+    ("accumulator", "update"),
+    ("wires", "trunk"),
+    ("wires", "multicast"),
+}
+
+
+def used_by(row: PriceRow, chip: Accelerator, counted: bool, toggled: bool) -> set[tuple[str, str, str]]:
     """The lines of the bill that a row of the table prices on this chip, from its name alone."""
     widest = max(chip.pe_array.weight_bits, chip.pe_array.activation_bits)
     action = row.action
@@ -84,6 +94,10 @@ def used_by(row: PriceRow, chip: Accelerator, counted: bool) -> set[tuple[str, s
         }
     if row.component == "lane":
         return {("leakage", "lanes", "cycle")}
+    if ((row.component, action) in BY_BITS and toggled) or (action == "toggle" and not toggled):
+        return set()
+    if (row.component, action) == ("wires", "toggle"):
+        return {("wires", "trunk", "toggle"), ("wires", "multicast", "toggle")}
     if row.component == "codebook" and chip.name != "eie-64":
         return set()
     return {(row.component, action, {"bit_mm": "bit"}.get(row.unit, row.unit))}
@@ -106,9 +120,10 @@ def test_a_row_of_any_table_changes_exactly_the_energies_that_use_it(name: str, 
     changed = dataclasses.replace(table, rows=(*table.rows[:index], other, *table.rows[index + 1 :]))
     uses = 0
     for chip in chips_at(name):
-        for counted, totals in ((False, BUSY), (True, COUNTED)):
+        for totals in (BUSY, COUNTED, TOGGLED):
+            counted, toggled = totals is COUNTED, totals is TOGGLED
             before, after = bill(chip, table, totals), bill(chip, changed, totals)
-            used = used_by(row, chip, counted)
+            used = used_by(row, chip, counted, toggled)
             assert {key for key in before if before[key] != after[key]} == used
             for key in used:
                 uses += 1
@@ -134,6 +149,26 @@ def test_prices_stand_in_the_bill_as_the_csv_states_them() -> None:
         assert row.low_pj == row.count * float(cells["low_pj"])
         assert row.high_pj == row.count * float(cells["high_pj"])
         assert row.source == cells["source"]
+
+
+def test_half_of_the_bits_toggling_costs_what_bits_cost_where_none_are_counted() -> None:
+    """The prices per toggle are twice those per bit; both kinds of runs compare."""
+    table, chip = load_table("45nm"), CHIPS[0]
+    bits = [
+        ("operand_register", "load"),
+        ("accumulator", "update"),
+        ("wires", "trunk"),
+        ("wires", "multicast"),
+    ]
+    by_bits = [ActionCount(component, action, 2000, "bit") for component, action in bits]
+    by_toggles = [
+        ActionCount(component, action, 1000, "toggle")
+        if component == "wires"
+        else ActionCount(component, "toggle", 1000, "bit")
+        for component, action in bits
+    ]
+    for one, other in zip(price(by_bits, chip, table), price(by_toggles, chip, table), strict=True):
+        assert one.pj == pytest.approx(other.pj, rel=1e-3)
 
 
 def test_leakage_is_power_times_time(totals: Totals) -> None:

@@ -33,7 +33,11 @@ def test_logic_and_its_leakage_scale_by_the_factors_and_wires_by_the_supply() ->
         assert "x 0.5132" in at_28[key].place
     wire = ("wires", "trunk", "bit_mm", None, None)
     assert at_28[wire].pj == at_45[wire].pj
-    # 122, 96 and 74 fJ per toggle and mm; half of the bits toggle.
+    toggle = ("wires", "toggle", "bit_mm", None, None)
+    assert [prices("45nm", n)[toggle].pj for n in (45, 22, 7)] == pytest.approx(
+        [0.122, 0.096, 0.074], rel=0.01
+    )
+    # Half of the bits toggle.
     assert [2 * prices("45nm", n)[wire].pj for n in (45, 22, 7)] == pytest.approx(
         [0.122, 0.096, 0.074], rel=0.01
     )

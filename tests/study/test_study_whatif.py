@@ -142,7 +142,7 @@ def test_two_runs_meet_at_the_break_even_price(folders: dict[str, Path]) -> None
             Changes(rows=("mac.done=0.3",)),
             r"45nm: 2 rows are called 'mac.done': mac.done@8/mac \(45nm.csv:2\)",
         ),
-        (Changes(rows=("mac.lost=0.3",)), "45nm: no row is called 'mac.lost'; rows: accumulator.update"),
+        (Changes(rows=("mac.lost=0.3",)), "45nm: no row is called 'mac.lost'; rows: accumulator.toggle"),
         (Changes(rows=("mac.done@8",)), "--set mac.done@8: must be ROW=PJ or ROW=LOW,PJ,HIGH"),
         (Changes(rows=("mac.done@8=3,2,1",)), "0 <= low <= pj <= high must hold"),
         (Changes(rows=("mac.done@8=-1",)), "0 <= low <= pj <= high must hold"),
