@@ -39,4 +39,7 @@ def buses(counts: dict[str, int]) -> tuple[int, int, int]:
 
 
 def named(*counts: int) -> dict[str, int]:
-    return dict(zip(TOGGLES, counts, strict=True))
+    """Counts of a case in which every chunk has one receiver: what is multicast is what the buses carry."""
+    *_, weight, activation, weight_free, activation_free, mask = counts
+    multicast = weight + activation + mask, weight_free + activation_free + mask
+    return dict(zip(TOGGLES, (*counts, *multicast), strict=True))
