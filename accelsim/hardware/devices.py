@@ -181,7 +181,7 @@ def load_device(name_or_path: str) -> DramDevice:
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise HardwareError(f"{path}:1: missing columns: {', '.join(missing)}")
-    names = list(dict.fromkeys(row["device"] for _, row in rows))
+    names = list(dict.fromkeys(row["device"] or "" for _, row in rows))
     if len(names) != 1:
         raise HardwareError(f"{path}: a file holds one device, not {len(names)}: {listed(names)}")
     return _device(names[0], rows, str(path))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from accelsim.errors import InputError
 from accelsim.hardware.source import MAX_BYTES, refuse_aliases_and_depth
@@ -29,6 +29,18 @@ from accelsim.study.conditions import condition
 
 Value = int | float | str | bool
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")]
+
+
+def _condition(text: str) -> str:
+    """A condition that can be read; a ValueError if not, which pydantic puts at its place."""
+    try:
+        condition(text)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+ConditionText = Annotated[str, AfterValidator(_condition)]
 Places = dict[tuple[str | int, ...], int]
 
 
@@ -54,7 +66,7 @@ class Axis(StudyPart):
     values: list[Any] | None = None
     linear: Range | None = None
     log: Range | None = None
-    when: str | None = None
+    when: ConditionText | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> "Axis":
@@ -76,8 +88,6 @@ class Axis(StudyPart):
                 raise ValueError(f"values of linked keys are lists of {len(self.names)}, not {value!r}")
         if self.values is not None and not self.values:
             raise ValueError("values must not be empty")
-        if self.when is not None:
-            condition(self.when)
         return self
 
     @property
@@ -169,7 +179,7 @@ class Study(StudyPart):
     set: dict[Key, Value] = Field(default_factory=dict)
     workloads: list[str] = Field(min_length=1)
     axes: list[Axis] = Field(default_factory=list)
-    constraints: list[str] = Field(default_factory=list)
+    constraints: list[ConditionText] = Field(default_factory=list)
     objectives: list[Objective] = Field(default_factory=list)
     sampler: Sampler = Field(default_factory=Sampler)
     budgets: Budgets = Field(default_factory=Budgets)
@@ -181,8 +191,6 @@ class Study(StudyPart):
         names = [name for axis in self.axes for name in axis.names]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"axes: {', '.join(twice)} has two axes")
-        for text in self.constraints:
-            condition(text)
         if self.sampler.kind == "optuna" and not self.objectives:
             raise ValueError("objectives must be given where the sampler is optuna")
         return self
