@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from banked_runs import clocks, made, row_stride
 
+from accelsim.errors import InputError
 from accelsim.hardware import devices, load_device
 from accelsim.machine import _banked_state as S
 
@@ -93,3 +94,22 @@ def test_more_bursts_under_way_are_not_slower(scheduler: str) -> None:
     for few, more in pairwise(took):
         assert more <= few * 1.03
     assert took[0] > 7 * took[-1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "most"),
+    [
+        ({"scheduler": "frfcfs"}, 1),
+        ({"scheduler": "frfcfs_row_hit"}, 1),
+        ({"scheduler": "bank_queues"}, 32),
+        ({"scheduler": "bank_queues", "window": 4}, 4),
+        ({"scheduler": "bank_queues", "window": 4, "posted_writes": True}, 32),
+    ],
+)
+def test_writes_wait_for_no_more_writes_than_can_come(policy: dict[str, object], most: int) -> None:
+    """The most that is allowed ends (here 100 writes do); one more is refused, as it might never be served."""
+    controllers = made("ddr4-2400", write_idle=most, **policy)
+    assert clocks(controllers, np.arange(100) * 64, 1) > 0
+    assert controllers.counts()["writes"] == 100
+    with pytest.raises(InputError, match=rf"write_idle must be at most {most} under .* not {most + 1}"):
+        made("ddr4-2400", write_idle=most + 1, **policy)
