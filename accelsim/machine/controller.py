@@ -27,7 +27,7 @@ class Controller:
     Raises
     ------
     InputError
-        If writes that wait for others (`write_idle`) could wait for ever.
+        If writes that wait for others (`write_idle`), or reads for writes (`write_low`), could wait for ever.
     """
 
     scheduler: str = "frfcfs"
@@ -45,6 +45,11 @@ class Controller:
     return_clocks: int = 0
 
     def __post_init__(self) -> None:
+        if self.write_low < 1:
+            raise InputError(
+                f"Controller: write_low must be at least 1, not {self.write_low}: "
+                "no fewer writes can wait, and reads would wait for ever"
+            )
         most = 1
         if self.scheduler == "bank_queues":
             most = self.write_entries

@@ -113,3 +113,13 @@ def test_writes_wait_for_no_more_writes_than_can_come(policy: dict[str, object],
     assert controllers.counts()["writes"] == 100
     with pytest.raises(InputError, match=rf"write_idle must be at most {most} under .* not {most + 1}"):
         made("ddr4-2400", write_idle=most + 1, **policy)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_reads_do_not_wait_for_ever_for_writes(scheduler: str) -> None:
+    """A batch that ends with its last write ends; one that never ends is refused."""
+    controllers = made("ddr4-2400", scheduler=scheduler, write_high=0, write_low=1)
+    assert clocks(controllers, np.arange(300) * 64, np.arange(300) % 2) > 0
+    assert (controllers.counts()["reads"], controllers.counts()["writes"]) == (150, 150)
+    with pytest.raises(InputError, match="write_low must be at least 1, not 0"):
+        made("ddr4-2400", scheduler=scheduler, write_low=0)
