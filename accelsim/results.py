@@ -15,7 +15,7 @@ from accelsim.draws import drawn, interval
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
-from accelsim.tables import CAUSES, COUNTERS, TRAFFIC, Table
+from accelsim.tables import BANKED, CAUSES, COUNTERS, TRAFFIC, Table
 from accelsim.toggles import ToggleCounts
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class LayerResult:
     saved_dram_bytes: int = 0
     fused: tuple[str, ...] = ()
     toggles: ToggleCounts | None = None  # None: not counted
+    banked: dict[str, int] = field(default_factory=dict)  # tables.BANKED; empty: not counted
 
     @property
     def energy_pj(self) -> float:
@@ -92,6 +93,12 @@ class LayerResult:
         if self.layer is None:
             return "postprocessor"
         return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"
+
+    def _of_banks(self) -> dict[str, float]:
+        if not self.banked:
+            return {}
+        bursts = self.banked["dram_read_bursts"] + self.banked["dram_write_bursts"]
+        return self.banked | {"dram_row_hit_fraction": ratio(self.banked["dram_row_hits"], bursts)}
 
     def row(self, chip: Accelerator) -> dict[str, Any]:
         """One row of layers.csv."""
@@ -128,6 +135,7 @@ class LayerResult:
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
             **{name: t[name] for name in (*COUNTERS, *TRAFFIC) if not name.endswith("_lane_cycles")},
+            **self._of_banks(),
             **(self.toggles.columns() if self.toggles else {}),
             "outputs_drawn": self.outputs_drawn,
             "outputs_checked": self.outputs_checked,
@@ -174,6 +182,8 @@ class NetworkResult:
         if not table.empty:
             at = list(table.columns).index("on_chip_power_mw") + 1
             table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
+            # Operations have no addresses: nothing is counted, which is not 0.
+            table = table.astype({name: "Int64" for name in BANKED if name in table})
         return table
 
     @cached_property

@@ -95,6 +95,16 @@ TRAFFIC = (
     "weight_release_bytes",  # of release_after_compute_bytes
 )
 
+# What a DRAM with banks counts in a layer: commands, by time the refreshes that fall due (docs/dram.md).
+BANKED = (
+    "dram_activations",
+    "dram_precharges",
+    "dram_read_bursts",
+    "dram_write_bursts",
+    "dram_row_hits",
+    "dram_refreshes",
+)
+
 BOX = ("n0", "n1", "k0", "k1", "c0", "c1", "p0", "p1", "q0", "q1")
 
 WORK = np.dtype([(name, np.int64) for name in (*BOX, *COUNTERS, *TRAFFIC)])

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from accelsim.audit.outputs import check_outputs
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows.inner_join_toggles import layer_toggles
 from accelsim.energy import action_counts, price
+from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine import run_layer
-from accelsim.machine.dram import BandwidthChannel
+from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.machine.requests import Requests
 from accelsim.mapper.addresses import plan_requests
@@ -49,8 +51,9 @@ def run_alone(
     boxes, traffic = checked(chosen, node.layer, free, sizes)
     counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
     work = work_table(boxes, counters, traffic)
-    timeline = run_layer(work, free, requests_of(given, chosen, boxes, chip, sizes))
-    waits = idle_cycles(timeline)
+    channel = channel_of(free)
+    timeline = run_layer(work, free, requests_of(given, chosen, boxes, chip, sizes), channel)
+    waits, cycles = idle_cycles(timeline), layer_cycles(timeline)
     return layer_result(
         given,
         index,
@@ -59,9 +62,10 @@ def run_alone(
         held,
         chosen,
         (work, timeline),
-        layer_cycles(timeline),
+        cycles,
         waits,
         seed,
+        banked=channel.layer_counts(cycles) if isinstance(channel, BankedChannel) else {},
     )
 
 
@@ -95,6 +99,7 @@ def layer_result(
     waits: Mapping[str, int],
     seed: int,
     fused: tuple[str, ...] = (),
+    banked: Mapping[str, int] = MappingProxyType({}),
 ) -> LayerResult:
     """Price and audit a layer that has been timed.
 
@@ -103,6 +108,7 @@ def layer_result(
     tiles : WORK and TIMELINE of the layer's tiles
     cycles : of the layer, and of these `waits`, in which none of its tiles computes, by cause
     fused : names of the chain that it is part of
+    banked : `tables.BANKED`, where the DRAM counts them
     """
     trace, (work, timeline), array = given.trace, tiles, chip.pe_array
     outputs = check_outputs(
@@ -114,7 +120,8 @@ def layer_result(
     )
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
-    actions = action_counts(totals | (toggles.counts if toggles else {}) | {"cycles": cycles}, chip)
+    opened = {name: banked[name] for name in PRICED if banked}
+    actions = action_counts(totals | (toggles.counts if toggles else {}) | opened | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
     result = LayerResult(
         name=trace.layer.name,
@@ -140,6 +147,7 @@ def layer_result(
         saved_dram_bytes=held.saved(trace.layer.name, moved),
         fused=fused,
         toggles=toggles,
+        banked=dict(banked),
     )
     check_layer(result, chip)
     return result

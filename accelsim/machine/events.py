@@ -143,7 +143,10 @@ class _Layer:
 
 
 def run_layer(
-    work: Table, chip: Accelerator, requests: Requests | None = None, channel: BankedChannel | None = None
+    work: Table,
+    chip: Accelerator,
+    requests: Requests | None = None,
+    channel: BandwidthChannel | BankedChannel | None = None,
 ) -> Table:
     """Time every tile of a layer.
 
