@@ -8,7 +8,7 @@ Bytes are exact, of the encoded tensors; compute cycles are those of a sample of
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import TypedDict, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,49 +54,46 @@ class Price:
     plan: Plan
 
 
-def best_plan(
-    prepared: Prepared,
-    sizes: EncodedSizes,
-    chip: Accelerator,
-    *,
-    objective: Objective = "cycles",
-    fixed: Fixed = NOTHING_FIXED,
-    table: EnergyTable | None = None,
-    with_energy: bool = False,
-) -> Price:
-    """The plan that costs least.
+class PlanWish(TypedDict, total=False):
+    """What is asked of a plan.
 
-    Parameters
+    Attributes
     ----------
+    objective : what it has least of (default: cycles)
     fixed : what a user fixed
     table : prices of energy (default: the chip's)
     with_energy : whether energy is predicted also where it does not count
+    """
+
+    objective: Objective
+    fixed: Fixed
+    table: EnergyTable | None
+    with_energy: bool
+
+
+def best_plan(
+    prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, **wanted: Unpack[PlanWish]
+) -> Price:
+    """The plan that costs least.
 
     Raises
     ------
     PlanError
         If no plan fits; says how many bytes the least demanding one lacks, and for what.
     """
-    found = best_fitting(
-        prepared, sizes, chip, objective=objective, fixed=fixed, table=table, with_energy=with_energy
-    )
+    found = best_fitting(prepared, sizes, chip, **wanted)
     if found is None:
-        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
+        raise PlanError(_no_fit(prepared.layer, chip, wanted.get("fixed", NOTHING_FIXED), sizes))
     return found
 
 
 def best_fitting(
-    prepared: Prepared,
-    sizes: EncodedSizes,
-    chip: Accelerator,
-    *,
-    objective: Objective = "cycles",
-    fixed: Fixed = NOTHING_FIXED,
-    table: EnergyTable | None = None,
-    with_energy: bool = False,
+    prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, **wanted: Unpack[PlanWish]
 ) -> Price | None:
     """As `best_plan`; None if no plan fits, without asking why."""
-    found = _found(prepared, sizes, chip, OBJECTIVES[objective], fixed, table, with_energy)
+    objective, fixed = OBJECTIVES[wanted.get("objective", "cycles")], wanted.get("fixed", NOTHING_FIXED)
+    with_energy = wanted.get("with_energy", False)
+    found = _found(prepared, sizes, chip, objective, fixed, wanted.get("table"), with_energy)
     return found[0] if found else None
 
 
