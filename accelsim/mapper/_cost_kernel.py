@@ -56,8 +56,9 @@ def set_figures(found, times_weights, times_activations, times_outputs, sums, ma
         + spilled * sums[MOVED_PARTIALS]
     )
     found[F_WRITTEN] = sums[OUTPUTS] + spilled * sums[MOVED_PARTIALS]
+    drained = sums[HELD_OUTPUTS] if sums[OUTPUTS] > 0 else np.int64(0)  # kept ones are not read back
     found[F_PAD_READS] = (
-        accesses(sums[HELD_OUTPUTS], machine)
+        accesses(drained, machine)
         + accesses(spilled * sums[PARTIALS], machine)
         + accesses(kept * sums[PARTIALS], machine)
     )

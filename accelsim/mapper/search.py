@@ -63,12 +63,14 @@ class PlanWish(TypedDict, total=False):
     fixed : what a user fixed
     table : prices of energy (default: the chip's)
     with_energy : whether energy is predicted also where it does not count
+    priced_as : the chip whose prices hold, where kept tensors leave a plan less of its scratchpad
     """
 
     objective: Objective
     fixed: Fixed
     table: EnergyTable | None
     with_energy: bool
+    priced_as: Accelerator
 
 
 def best_plan(
@@ -93,7 +95,8 @@ def best_fitting(
     """As `best_plan`; None if no plan fits, without asking why."""
     objective, fixed = OBJECTIVES[wanted.get("objective", "cycles")], wanted.get("fixed", NOTHING_FIXED)
     with_energy = wanted.get("with_energy", False)
-    found = _found(prepared, sizes, chip, objective, fixed, wanted.get("table"), with_energy)
+    priced_as = wanted.get("priced_as", chip)
+    found = _found(prepared, sizes, chip, objective, fixed, wanted.get("table"), with_energy, priced_as)
     return found[0] if found else None
 
 
@@ -113,7 +116,7 @@ def pareto_plans(
 
     Raises PlanError as `best_plan`.
     """
-    found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True)
+    found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True, chip)
     if not found:
         raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
     return sorted(found, key=lambda price: (price.dram_bytes, price.cycles))
@@ -127,6 +130,7 @@ def _found(
     fixed: Fixed,
     table: EnergyTable | None,
     with_energy: bool,
+    priced_as: Accelerator,
 ) -> list[Price]:
     """The best plan or the Pareto set; nothing if no plan fits."""
     layer = prepared.layer
@@ -136,7 +140,7 @@ def _found(
         priced = with_energy or objective in _OF_ENERGY
         fronts = []
         for spatial in choices:
-            prices = _prices(prepared, space, chip, priced, table, spatial)
+            prices = _prices(prepared, space, priced_as, priced, table, spatial)
             front = _searched(prepared, space, sizes, chip, objective, prices, spatial)
             fronts.append([_price(row, prices if priced else None, spatial) for row in front])
         if found := [price for front in fronts for price in front]:

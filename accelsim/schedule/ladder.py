@@ -21,6 +21,7 @@ class Rung:
     live_bytes: int
     dram_bytes: int
     cycles: int
+    energy_pj: float = 0.0
 
 
 class Ladder:

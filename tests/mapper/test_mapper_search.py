@@ -268,7 +268,7 @@ def connected_layer() -> LayerTrace:
     """For machines that run fully connected layers alone."""
     random = np.random.default_rng(5)
     weights = (random.integers(1, 9, (32, 24)) * (random.random((32, 24)) < 0.5)).astype(np.int8)
-    activations = (random.integers(1, 9, (3, 24)) * (random.random((3, 24)) < 0.5)).astype(np.uint8)
+    activations = (random.integers(1, 9, (1, 24)) * (random.random((1, 24)) < 0.5)).astype(np.uint8)
     return from_arrays(weights, activations, name="fc1")
 
 
