@@ -7,7 +7,7 @@
 Bytes are exact, of the encoded tensors; compute cycles are those of a sample of this layer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.energy.table import EnergyTable, table_of
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel
+from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel, whole_machine
 from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.infeasible import reason_of_no_fit
@@ -144,8 +144,22 @@ def _found(
             front = _searched(prepared, space, sizes, chip, objective, prices, spatial)
             fronts.append([_price(row, prices if priced else None, spatial) for row in front])
         if found := [price for front in fronts for price in front]:
-            return found if len(fronts) == 1 else _best_of(found, objective, chip)
+            if whole_machine.has_choices(chip):
+                leakage = _prices(prepared, space, priced_as, False, table, None)[_cost_kernel.P_CYCLE]
+                found = [_timed(price, prepared, sizes, chip, leakage) for price in found]
+            return found if len(found) == 1 else _best_of(found, objective, chip)
     return []
+
+
+def _timed(
+    price: Price, prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, pj_per_cycle: float
+) -> Price:
+    """A found plan with the cycles of the chip's whole machine, and the energy of these."""
+    cycles = whole_machine.machine_cycles(price.plan, prepared, sizes, chip)
+    energy = price.energy_pj
+    if energy is not None:
+        energy += pj_per_cycle * (cycles - price.cycles)
+    return replace(price, cycles=cycles, energy_pj=energy)
 
 
 def _figures(price: Price) -> tuple[float, float, float]:
