@@ -96,7 +96,11 @@ def with_kept(sizes: EncodedSizes, activations: bool, outputs: bool) -> EncodedS
 
 def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
     """Plans of the layer for falling capacities; a fixed plan is the only one."""
-    return Ladder(chip.scratchpad.capacity_bytes, lambda capacity: planned(given, sizes, chip, capacity))
+    return Ladder(
+        chip.scratchpad.capacity_bytes,
+        lambda capacity: planned(given, sizes, chip, capacity),
+        timed=given.wanted.objective != "dram",
+    )
 
 
 def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity: int) -> Rung | None:
