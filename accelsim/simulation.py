@@ -218,6 +218,8 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
                 of.between,
                 plans=of.plans,
                 left_out=of.left_out,
+                objective=of.objective,
+                table=of.table,
             )
         found.append((index, one, schedule))
     return found

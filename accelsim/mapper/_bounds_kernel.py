@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.jit import kernel
 from accelsim.mapper import _cost_kernel as at
-from accelsim.mapper._cost_kernel import cost_of, figures_of, least_cycles
+from accelsim.mapper._cost_kernel import cost_of, set_figures
 from accelsim.mapper._operand_kernel import (
     HELD,
     MOVED,
@@ -121,11 +121,11 @@ def reserve_of(box, counts, layer, chip, stay):
 def tiling_costs(rows, objective, prices, machine):
     """Lower bound of what any plan of each tiling costs, inf if none can fit: float64 [tilings, 2]."""
     costs = np.full((rows.shape[0], 2), np.inf)
+    figures = np.empty(6, np.int64)
     for tiling in range(rows.shape[0]):
         row = rows[tiling]
         if least_live(row) <= machine[CAPACITY]:
-            figures = figures_of(1, 1, 1, row, machine)
-            figures[at.F_CYCLES] = least_cycles(figures, row, machine)
+            set_figures(figures, 1, 1, 1, row, machine)
             kind = at.CYCLES if objective == at.PARETO else objective
             costs[tiling, 0], costs[tiling, 1] = cost_of(kind, figures, prices, machine)
     return costs

@@ -21,6 +21,8 @@ from accelsim.tables import TRAFFIC
 from accelsim.toggles import Toggling
 from accelsim.trace import LayerTrace
 
+BY_ENERGY: tuple[Objective, ...] = ("energy", "edp")  # objectives that need energy predicted
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -94,31 +96,43 @@ def with_kept(sizes: EncodedSizes, activations: bool, outputs: bool) -> EncodedS
 
 def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
     """Plans of the layer for falling capacities; a fixed plan is the only one."""
-    return Ladder(chip.scratchpad.capacity_bytes, lambda capacity: planned(given, sizes, chip, capacity))
+    return Ladder(
+        chip.scratchpad.capacity_bytes,
+        lambda capacity: planned(given, sizes, chip, capacity),
+        timed=given.wanted.objective != "dram",
+    )
 
 
 def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity: int) -> Rung | None:
     """The best plan for a capacity (or the fixed one), or None if none fits."""
     smaller = chip.with_capacity(capacity)
-    plan, cycles, wanted = given.wanted.plan, 0, given.wanted
+    wanted = given.wanted
+    fixed = as_fixed(wanted.plan) if isinstance(wanted.plan, Plan) else wanted.plan or NOTHING_FIXED
     try:
-        if not isinstance(plan, Plan):
-            price = best_fitting(
-                given.prepared,
-                sizes,
-                smaller,
-                objective=wanted.objective,
-                fixed=plan or NOTHING_FIXED,
-                table=wanted.table,
-            )
-            if price is None:
-                return None
-            plan, cycles = price.plan, price.cycles
+        price = best_fitting(
+            given.prepared,
+            sizes,
+            smaller,
+            objective=wanted.objective,
+            fixed=fixed,
+            table=wanted.table,
+            with_energy=wanted.objective in BY_ENERGY,
+            priced_as=chip,
+        )
+        if price is None:
+            return None
+        plan = wanted.plan if isinstance(wanted.plan, Plan) else price.plan
         boxes, traffic = checked(plan, given.trace.layer, smaller, sizes)
     except PlanError:
         return None
     _, live = plan_traffic(plan, boxes, given.trace.layer, smaller, sizes)
-    return Rung(plan, int(live.max()), dram_bytes(traffic), cycles)
+    return Rung(plan, int(live.max()), dram_bytes(traffic), price.cycles, price.energy_pj or 0.0)
+
+
+def as_fixed(plan: Plan) -> Fixed:
+    """A whole plan as what a user fixed: a space of one plan, which the mapper prices."""
+    sizes = {f"tile_{letter}": getattr(plan, f"tile_{letter}") for letter in "nkcpq"}
+    return Fixed(**sizes, order=plan.order, resident=plan.resident, spatial=plan.spatial)
 
 
 IN_DRAM = (

@@ -1,5 +1,6 @@
 """The SimPy machine and the recurrence over requests are one machine."""
 
+import numpy as np
 import pytest
 from drawn_work import chip, drawn_dma, drawn_reads, drawn_rows, requests_of, with_accesses, work_of
 from hypothesis import example, given
@@ -82,6 +83,30 @@ def test_the_mappers_recurrence_is_the_one_without_choices(drawn, rate, latency)
     expected = replay_layer(work, machine)
     for i in range(found.shape[1]):
         assert found[:, i].tolist() == expected[TIMELINE.names[i]].tolist()
+
+
+@pytest.mark.small
+@given(drawn_rows, st.sampled_from(["0.7", "3.3", "50"]), st.sampled_from(["0", "100"]), st.integers(1, 400))
+def test_a_layer_is_given_up_only_if_it_takes_too_long(drawn, rate, latency, saved):
+    work, machine = work_of(drawn), chip(rate, latency, 1200)
+    columns = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes", "compute_cycles")
+    layer = (
+        fetch_bytes(work), drain_bytes(work), *(work[name].copy() for name in columns), 1200,
+        machine.dram_bytes_per_cycle.numerator, machine.dram_bytes_per_cycle.denominator,
+        machine.dram_latency_cycles,
+    )  # fmt: skip
+    times, stuck = _replay_kernel.replay(*layer)
+    if stuck >= 0:
+        return
+    cycles = int(max(times[:, 4].max(), times[:, 6].max()))
+    found, ended = _replay_kernel.replay(*layer, cycles)
+    assert ended == _replay_kernel.DONE
+    np.testing.assert_array_equal(found, times)
+    found, ended = _replay_kernel.replay(*layer, max(cycles - saved, 0))
+    assert ended in (_replay_kernel.DONE, _replay_kernel.TOO_LONG)
+    if ended == _replay_kernel.DONE:
+        np.testing.assert_array_equal(found, times)
+    assert _replay_kernel.replay(*layer, int(work["compute_cycles"].sum()) - 1)[1] == _replay_kernel.TOO_LONG
 
 
 @pytest.mark.small
