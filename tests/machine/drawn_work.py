@@ -65,7 +65,9 @@ def with_accesses(work, reads):
 def split_operands(work, quarters, sums):
     """WORK whose operands are weights (so many quarters, tile by tile) and activations; some sums come back."""
     held = 0
-    for row, share, back in zip(work, np.resize(quarters, len(work)), np.resize(sums, len(work)), strict=True):
+    for row, share, back in zip(
+        work, np.resize(quarters, len(work)), np.resize(sums, len(work)), strict=True
+    ):
         operand = int(row["weight_fill_bytes"])
         weights = operand * int(share) // 4
         row["weight_fetch_bytes"] = row["weight_fill_bytes"] = weights
