@@ -103,6 +103,16 @@ def test_a_second_part_that_waits_for_outputs_is_a_drain_wait():
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("order", ORDERS)
+def test_outputs_are_reserved_with_the_first_part(order):
+    """Tile 0's 100 bytes of outputs fill their region until drain 0 has ended, in cycle 220 (20 + 100 + 100)."""
+    work = operands([(10, 10, 100, 100), (10, 10, 100, 5)])
+    timeline = timed(work, chip("1", "0", 400, *REGIONS, f"dma.operand_order={order}"))
+    assert timeline["reserved_cycle"].tolist() == [0, 220]
+    assert timeline["second_asked_cycle"][1] == (220 if order.startswith("partial_sums") else 230)
+
+
+@pytest.mark.small
 def test_each_part_reads_its_own_descriptors():
     """1 byte a cycle, 2 descriptors of 4 cycles for each operand; the parts' latency of 7 is paid once."""
     work = operands([(60, 100, 0, 5)])
