@@ -80,6 +80,17 @@ def test_simpy_equals_the_recurrence_with_parts_chunks_descriptors_banks_and_reg
 
 
 @pytest.mark.small
+def test_a_tile_that_fetches_nothing_takes_the_ports_before_a_drain_of_its_cycle():
+    """One bank. Tile 1 fetches nothing, has room from cycle 150 on: 60 reads, 23 writes until 233."""
+    work = with_accesses(work_of([(100, False, 30, True, 50), (0, False, 90, True, 60)]), [0, 60])
+    machine = chip("1", "0", 200, "scratchpad.banks=1", "scratchpad.word_bytes=4")
+    timeline, expected = run_layer(work, machine), replay_layer(work, machine)
+    assert timeline["compute_start_cycle"].tolist() == [100, 150]
+    assert timeline["drain_start_cycle"][0] == 233
+    assert timeline.tolist() == expected.tolist()
+
+
+@pytest.mark.small
 @given(drawn_rows, st.sampled_from(["0.7", "3.3"]), st.sampled_from(["0", "100"]))
 def test_the_mappers_recurrence_is_the_one_without_choices(drawn, rate, latency):
     work, machine = work_of(drawn), chip(rate, latency, 1200)
