@@ -150,8 +150,10 @@ def serve(kind, issue, start, shared):
 
 
 @kernel
-def goes_first(fetch_issue, fetch_start, drain_issue, drain_start, arbitration):
-    """Whether the fetch's chunk is served before the drain's."""
+def goes_first(empty, fetch_issue, fetch_start, drain_issue, drain_start, arbitration):
+    """Whether the fetch's chunk, or its part without bytes, goes before the drain's chunk."""
+    if empty:  # it needs no channel; and its tile may compute, and take ports, in the drain's cycle
+        return fetch_issue <= drain_start
     now = min(fetch_start, drain_start)
     if fetch_start > now or drain_start > now:
         return fetch_start == now
@@ -196,7 +198,10 @@ def fetch_candidate(streams, completions, tiles_moved, reserve, releases, times,
 
 @kernel
 def part_reserved(reserved, parts, streams, times):
-    """Note when a part was asked for and reserved; with one part the others are where it is."""
+    """Note when a part was asked for and reserved; one without bytes is over then.
+
+    With one part, the others are where it is.
+    """
     t, part = streams[FETCH, TILES], streams[FETCH, PARTS]
     if part == 0:
         times[t, RESERVED] = reserved
@@ -207,6 +212,7 @@ def part_reserved(reserved, parts, streams, times):
     if parts == 1:
         for column in (0, PART_COLUMNS):
             times[t, SECOND_ASKED + column] = times[t, SECOND_RESERVED + column] = reserved
+    streams[FETCH, NEXT] = reserved
 
 
 @kernel
@@ -276,10 +282,7 @@ def replay(tiles_moved, ports, regions, compute_cycles, stall_cycles, machine):
             return times, t
         fetch_start, drain_start = start_of(FETCH, fetch_issue, shared), start_of(DRAIN, drain_issue, shared)
         empty = fetch_issue != NEVER and moved[t, part] == 0
-        fetch_first = goes_first(fetch_issue, fetch_start, drain_issue, drain_start, machine[ARBITRATION])
-        if empty:  # it needs no channel; and its tile may compute, and take ports, in the drain's cycle
-            fetch_first = fetch_issue <= drain_start
-        if not fetch_first:
+        if not goes_first(empty, fetch_issue, fetch_start, drain_issue, drain_start, machine[ARBITRATION]):
             if streams[DRAIN, BYTES] == 0:
                 times[d, DRAIN_ISSUE] = begun
             if serve(DRAIN, drain_issue, drain_start, shared):
@@ -289,8 +292,6 @@ def replay(tiles_moved, ports, regions, compute_cycles, stall_cycles, machine):
         if streams[FETCH, BYTES] == 0:
             free, freed = would_free - reserve[t, part], would_freed
             part_reserved(reserved, parts, streams, times)
-        if empty:
-            streams[FETCH, NEXT] = reserved
         if empty or serve(FETCH, fetch_issue, fetch_start, shared):
             part_moved(moved, streams, times, compute_cycles)
     return times, -1
