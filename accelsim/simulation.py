@@ -21,6 +21,7 @@ from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.hardware.arrays import InnerJoinArray
+from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
@@ -232,10 +233,10 @@ def _check_between(between: BetweenLayers, chip: Accelerator) -> None:
             f"between_layers: must be dram, not {between.mode}: the scratchpad of {chip.name} has regions, "
             "and none for tensors that stay (scratchpad.weight_bytes)"
         )
-    if between.mode == "fuse" and (chip.dram.model == "banked" or chip.dma.descriptor_cycles):
+    if between.mode == "fuse" and (key := needs_runs(chip)):
         raise InputError(
             f"between_layers: must be dram or keep, not fuse, on {chip.name}: the tiles of fused layers have "
-            "no addresses, which its DRAM or its descriptors need"
+            f"no addresses, which its {key} needs"
         )
 
 

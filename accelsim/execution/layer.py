@@ -20,6 +20,7 @@ from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine import run_layer
 from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.machine.inputs import needs_runs
 from accelsim.machine.requests import Requests
 from accelsim.mapper.addresses import plan_requests
 from accelsim.mapper.encoded import EncodedSizes
@@ -72,8 +73,8 @@ def run_alone(
 def requests_of(
     given: LayerInput, plan: Plan, boxes: Ints, chip: Accelerator, sizes: EncodedSizes
 ) -> Requests | None:
-    """The runs of a layer's tiles, where addresses or descriptors decide times."""
-    if chip.dram.model != "banked" and not chip.dma.descriptor_cycles:
+    """The runs of a layer's tiles, where times depend on them."""
+    if needs_runs(chip) is None:
         return None
     return plan_requests(plan, boxes, given.trace.layer, chip, sizes)
 

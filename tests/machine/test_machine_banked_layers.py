@@ -175,6 +175,38 @@ def test_books_close_under_every_scheduler(scheduler: str, trace: LayerTrace, tm
         assert result.banked["dram_activations"] > 0
 
 
+def test_operands_in_any_order_are_the_same_bursts_in_that_order(trace: LayerTrace, tmp_path: Path) -> None:
+    whole = only(trace, banked(tmp_path))
+    found = set()
+    for order in ("weights activations partial_sums", "activations partial_sums weights"):
+        apart = only(trace, banked(tmp_path, f"dma.operand_order={order}"))
+        assert apart.plan == whole.plan
+        assert apart.totals == whole.totals
+        assert apart.timeline is not None
+        found.add(apart.timeline["compute_end_cycle"].tobytes())
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("order", "region"), [("weights activations partial_sums", 1), ("activations weights partial_sums", 3)]
+)
+def test_the_first_read_is_of_the_first_operand(
+    order: str, region: int, trace: LayerTrace, tmp_path: Path
+) -> None:
+    chip, outputs = (
+        banked(tmp_path, f"dma.operand_order={order}"),
+        np.zeros(trace.layer.output_shape, np.uint8),
+    )
+    known = only(replace(trace, outputs=outputs), chip)
+    assert known.work is not None
+    assert known.plan is not None
+    channel, sizes = BankedChannel(chip, record=True), encoded_sizes(trace, chip, outputs != 0)
+    requests = plan_requests(known.plan, tile_boxes(known.plan, trace.layer), trace.layer, chip, sizes)
+    run_layer(known.work, chip, requests, channel)
+    asked, _, address, _ = channel.requests()
+    assert address[np.argmin(asked)] == requests.bases[region]
+
+
 def test_an_address_mapping_that_gathers_banks_is_slower(trace: LayerTrace, tmp_path: Path) -> None:
     spread = only(trace, banked(tmp_path))
     gathered = only(trace, banked(tmp_path, "dram.address_mapping=bank_high"))

@@ -2,7 +2,18 @@
 
 import numpy as np
 import pytest
-from drawn_work import chip, drawn_dma, drawn_reads, drawn_rows, requests_of, with_accesses, work_of
+from drawn_work import (
+    chip,
+    drawn_dma,
+    drawn_quarters,
+    drawn_reads,
+    drawn_rows,
+    drawn_sums,
+    requests_of,
+    split_operands,
+    with_accesses,
+    work_of,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -44,12 +55,14 @@ def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, 
 @pytest.mark.small
 @given(
     drawn_rows, st.sampled_from(["0.7", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]), drawn_dma(),
-    drawn_reads, st.integers(1, 4),
+    drawn_reads, drawn_quarters, drawn_sums, st.integers(1, 4),
 )  # fmt: skip
-def test_simpy_equals_the_recurrence_with_chunks_descriptors_banks_and_regions(
-    drawn, rate, latency, keys, reads, parts
+def test_simpy_equals_the_recurrence_with_parts_chunks_descriptors_banks_and_regions(
+    drawn, rate, latency, keys, reads, quarters, sums, parts
 ):
-    work = with_accesses(work_of(drawn), reads)
+    work = split_operands(with_accesses(work_of(drawn), reads), quarters, sums)
+    work["activation_scratchpad_reads"] = np.resize(np.array(reads[::-1], np.int64), len(work))
+    work["k0"], work["p0"] = np.resize(quarters, len(work)), np.resize(reads, len(work))
     machine, requests = chip(rate, latency, 1200, *keys), requests_of(work, parts)
     try:
         expected = replay_layer(work, machine, requests)
@@ -64,6 +77,17 @@ def test_simpy_equals_the_recurrence_with_chunks_descriptors_banks_and_regions(
     idle = idle_cycles(timeline)
     assert min(idle.values()) >= 0
     assert sum(idle.values()) + work["compute_cycles"].sum() == layer_cycles(timeline)
+
+
+@pytest.mark.small
+def test_a_tile_that_fetches_nothing_takes_the_ports_before_a_drain_of_its_cycle():
+    """One bank. Tile 1 fetches nothing, has room from cycle 150 on: 60 reads, 23 writes until 233."""
+    work = with_accesses(work_of([(100, False, 30, True, 50), (0, False, 90, True, 60)]), [0, 60])
+    machine = chip("1", "0", 200, "scratchpad.banks=1", "scratchpad.word_bytes=4")
+    timeline, expected = run_layer(work, machine), replay_layer(work, machine)
+    assert timeline["compute_start_cycle"].tolist() == [100, 150]
+    assert timeline["drain_start_cycle"][0] == 233
+    assert timeline.tolist() == expected.tolist()
 
 
 @pytest.mark.small
