@@ -1,0 +1,116 @@
+"""Run the commands of a page in a folder: `python tools/docs_run.py docs/tutorial.md` rewrites what they print.
+
+The folder has the repository's `workloads`, and `results/pose-detection.safetensors` with its runs on three
+chips, as `make run` leaves them.
+"""
+
+import contextlib
+import io
+import os
+import runpy
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs_blocks import ROOT, Block, Command, blocks, command
+
+# What is not run, by its beginning, and why; tests/docs holds that each still stands on a page.
+NOT_RUN = {
+    "accelsim import model.onnx": "a file of the reader's own",
+}
+
+
+def skipped(line: str) -> str | None:
+    """Why a command is not run; None: it is."""
+    return next((why for start, why in NOT_RUN.items() if line.startswith(start)), None)
+
+
+@contextlib.contextmanager
+def folder_of_a_reader() -> Iterator[Path]:
+    """A temporary folder as one stands in after `make run`; it is the working folder within."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "workloads").symlink_to(ROOT / "workloads")
+        os.chdir(folder)
+        try:
+            run("accelsim workloads build pose-detection --out results/pose-detection.safetensors")
+            run("accelsim run results/pose-detection.safetensors")
+            yield folder
+        finally:
+            os.chdir(before)
+
+
+def run(line: str) -> str:
+    """Run a command in this process; what it prints. Raises CommandFailed if its exit code is another than it should be."""
+    wanted = command(line)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        _called(wanted, line)
+    text = printed.getvalue()
+    if wanted.file:
+        Path(wanted.file).write_text(text)
+        return ""
+    return "".join(text.splitlines(keepends=True)[: wanted.lines])
+
+
+def _called(wanted: Command, line: str) -> None:
+    name, *arguments = wanted.words
+    if name == "python":
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
+    from accelsim.cli.main import app
+
+    code = app(arguments, prog_name="accelsim", standalone_mode=False) or 0
+    if code != wanted.code:
+        raise CommandFailed(f"exit code {code}, not {wanted.code}: {line}")
+
+
+class CommandFailed(Exception):
+    """A documented command did not do what it should."""
+
+
+def run_block(block: Block) -> str:
+    """Run or write what a block says; its text, with what its commands print now."""
+    if block.file:
+        Path(block.file[0]).write_text(block.file[1])
+        return block.text
+    if block.language not in ("sh", "console"):
+        return block.text
+    texts = []
+    for line in block.commands:
+        print_ = block.language == "console" or line.startswith(("accelsim ", "python "))
+        if not print_ or skipped(line):
+            continue
+        try:
+            texts.append(f"$ {line}\n{run(line)}")
+        except Exception as error:
+            raise CommandFailed(f"{block.place}: {line}: {error}") from error
+    return "\n".join(text.rstrip() + "\n" for text in texts) if block.language == "console" else block.text
+
+
+def rewritten(page: Path) -> str:
+    """The page, with what its commands print now."""
+    text = page.read_text()
+    for block in blocks(page):
+        new = run_block(block)
+        if new != block.text:
+            fence = f"```{block.language}\n"
+            text = text.replace(fence + block.text, fence + new)
+    return text
+
+
+def main() -> None:
+    """Rewrite the pages that are named."""
+    with folder_of_a_reader():
+        for name in sys.argv[1:]:
+            page = (ROOT / name).resolve()
+            start = time.process_time()
+            page.write_text(rewritten(page))
+            print(f"{name}: {time.process_time() - start:.1f} s of CPU")
+
+
+if __name__ == "__main__":
+    main()
