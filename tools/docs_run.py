@@ -1,4 +1,5 @@
-"""Run the commands of a page in a folder: `python tools/docs_run.py docs/tutorial.md` rewrites what they print.
+"""Run the commands of a page in a folder: `python tools/docs_run.py docs/tutorial.md` rewrites what they print
+(`--slow`: also of those that tests do not run).
 
 The folder has the repository's `workloads`, and `results/pose-detection.safetensors` with its runs on three
 chips, as `make run` leaves them.
@@ -19,6 +20,22 @@ from docs_blocks import ROOT, Block, Command, blocks, command
 # What is not run, by its beginning, and why; tests/docs holds that each still stands on a page.
 NOT_RUN = {
     "accelsim import model.onnx": "a file of the reader's own",
+    "accelsim import bert.onnx": "a file of the reader's own",
+    "accelsim import model.tflite": "a file of the reader's own",
+    "accelsim import folder/": "a folder of the reader's own",
+    "accelsim import topology.csv --weight-density 0.4 --activation-density 0.5 --out shapes.safetensors   #": "README: a file of the reader's own; how-to: run",
+    "accelsim trace info model.safetensors": "a file of the reader's own",
+    "accelsim run layer.npz": "a file of the reader's own",
+    "accelsim prune model.safetensors": "a file of the reader's own",
+    "accelsim share model.safetensors": "a file of the reader's own",
+    "accelsim compression": "three minutes",
+    "accelsim cache-study": "half a minute each; the second and third need more than the others together",
+    "accelsim verify results/pose-detection.safetensors --seconds 30": "takes the time that it is told",
+    "accelsim workloads build vgg16": "half a minute, with the run that follows",
+    "accelsim run results/vgg16.safetensors": "half a minute",
+    "accelsim reproduce all": "two minutes; the entries one by one: docs/validation.md",
+    "accelsim reproduce chen-hpca2020": "20 s",
+    "accelsim reproduce eie": "one minute",
 }
 
 
@@ -72,30 +89,34 @@ class CommandFailed(Exception):
     """A documented command did not do what it should."""
 
 
-def run_block(block: Block) -> str:
-    """Run or write what a block says; its text, with what its commands print now."""
+def run_block(block: Block, slow: bool = False) -> str:
+    """Run or write what a block says; its text, with what its commands print now.
+
+    Commands of NOT_RUN are left out, but with `slow`; a `console` block that has one stays as it is.
+    """
     if block.file:
         Path(block.file[0]).write_text(block.file[1])
         return block.text
     if block.language not in ("sh", "console"):
         return block.text
+    if block.language == "console" and not slow and any(map(skipped, block.commands)):
+        return block.text
     texts = []
     for line in block.commands:
-        print_ = block.language == "console" or line.startswith(("accelsim ", "python "))
-        if not print_ or skipped(line):
+        if not line.startswith(("accelsim ", "python ")) or (skipped(line) and not slow):
             continue
         try:
-            texts.append(f"$ {line}\n{run(line)}")
+            texts.append(f"$ {line}\n{run(line)}".rstrip() + "\n")
         except Exception as error:
             raise CommandFailed(f"{block.place}: {line}: {error}") from error
-    return "\n".join(text.rstrip() + "\n" for text in texts) if block.language == "console" else block.text
+    return "\n".join(texts) if block.language == "console" else block.text
 
 
-def rewritten(page: Path) -> str:
-    """The page, with what its commands print now."""
+def rewritten(page: Path, slow: bool = False) -> str:
+    """The page, with what its commands print now; with `slow`, also those of NOT_RUN."""
     text = page.read_text()
     for block in blocks(page):
-        new = run_block(block)
+        new = run_block(block, slow)
         if new != block.text:
             fence = f"```{block.language}\n"
             text = text.replace(fence + block.text, fence + new)
@@ -105,10 +126,11 @@ def rewritten(page: Path) -> str:
 def main() -> None:
     """Rewrite the pages that are named."""
     with folder_of_a_reader():
-        for name in sys.argv[1:]:
+        slow = "--slow" in sys.argv
+        for name in (word for word in sys.argv[1:] if word != "--slow"):
             page = (ROOT / name).resolve()
             start = time.process_time()
-            page.write_text(rewritten(page))
+            page.write_text(rewritten(page, slow))
             print(f"{name}: {time.process_time() - start:.1f} s of CPU")
 
 
