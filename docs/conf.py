@@ -53,6 +53,7 @@ html_copy_source = False
 html_show_copyright = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
+html_sidebars = {page: [] for page in ("index", "tutorial", "notebooks", "validation", "comparison")}
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "show_prev_next": False,
@@ -80,9 +81,27 @@ def mend_source(_: "Sphinx", page: str, source: list[str]) -> None:
         source[0] = re.sub(rf"\]\((\.\./)+{name}\.md", f"]({up}generated/{name.lower()}.md", source[0])
     if REST in source[0]:
         lists = [HERE / f"{name}.md" for name in ("index", "explanation", "reference/index")]
-        named = {line.strip().removeprefix("../") for path in lists for line in path.read_text().splitlines()}
+        lines = [line.strip().removeprefix("../") for path in lists for line in path.read_text().splitlines()]
+        named = {line.rsplit("<", 1)[-1].removesuffix(">") for line in lines}
         rest = sorted(path.stem for path in HERE.glob("*.md") if path.stem not in {*named, "index"})
         source[0] = source[0].replace(REST, "\n".join(rest))
+
+
+def parameters_in_words(
+    app: "Sphinx", what: str, name: str, thing: object, how: object, lines: list[str]
+) -> None:
+    """`name : words, over several lines` is the house's form; types stand in the signature."""
+    section, mended = "", []
+    for i, line in enumerate(lines):
+        if i + 1 < len(lines) and lines[i + 1].startswith("---"):
+            section = line
+        parameter = (
+            re.match(r"([*\w, ]+) : (.+)", line)
+            if section in ("Parameters", "Returns", "Attributes")
+            else None
+        )
+        mended += [parameter[1], f"    {parameter[2]}"] if parameter else [line]
+    lines[:] = mended
 
 
 def setup(app: "Sphinx") -> None:
@@ -90,3 +109,4 @@ def setup(app: "Sphinx") -> None:
     write_commands(GENERATED / "commands.md")
     copy_pages_beside_the_readme()
     app.connect("source-read", mend_source)
+    app.connect("autodoc-process-docstring", parameters_in_words, priority=400)  # before napoleon

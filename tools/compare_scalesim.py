@@ -1,11 +1,11 @@
-"""CPU seconds of SCALE-Sim and of accelsim for the same layers on the same 32 x 32 systolic array: docs/comparison.md.
+"""CPU seconds of SCALE-Sim and accelsim, the same layers on a 32 x 32 systolic array: docs/comparison.md.
 
     python -m venv scalesim && scalesim/bin/pip install scalesim==3.0.0 'numpy<2.3'
     scalesim/bin/python tools/compare_scalesim.py scalesim        # in its own environment
     .venv/bin/python tools/compare_scalesim.py accelsim
 
 Each prints CSV: layer, stationary operand, cycles, median CPU seconds. The first run of each is not counted
-(imports, compiled kernels). SCALE-Sim writes no traces to disk; accelsim draws dense tensors and counts their real values.
+(imports, compiled kernels). SCALE-Sim writes no traces to disk; accelsim counts the values of dense tensors.
 """
 
 import contextlib
@@ -75,7 +75,11 @@ def scalesim(row: dict[str, str]) -> Callable[[], int]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             files = {name: str(folder / f"{name}.csv") for name in ("topology", "layout")}
             one = simulator(
-                save_disk_space=True, verbose=False, config=str(folder / "run.cfg"), input_type_gemm=False, **files
+                save_disk_space=True,
+                verbose=False,
+                config=str(folder / "run.cfg"),
+                input_type_gemm=False,
+                **files,
             )
             one.run_scale(top_path=str(folder))
         report = next(folder.rglob("COMPUTE_REPORT.csv")).read_text().splitlines()
@@ -96,7 +100,9 @@ def accelsim(row: dict[str, str]) -> Callable[[], int]:
     activations = generator.integers(1, 100, (1, h, w, c)).astype(np.uint8)
     layer = trace.from_arrays(weights, activations, stride=stride)
     keys = [f"pe_array.rows={SIDE}", f"pe_array.columns={SIDE}", "pe_array.pipeline_cycles=0"]
-    chip = load_hardware("systolic-outputs-16x32", [*keys, f"pe_array.stationary={STATIONARY[row['dataflow']]}"])
+    chip = load_hardware(
+        "systolic-outputs-16x32", [*keys, f"pe_array.stationary={STATIONARY[row['dataflow']]}"]
+    )
     return lambda: simulate(layer, chip, threads=1).total("compute_cycles")
 
 
@@ -116,7 +122,10 @@ def main() -> None:
             start = time.process_time()
             cycles = run()
             seconds.append(time.process_time() - start)
-        print(f"{row['layer']},{STATIONARY[row['dataflow']]},{cycles},{statistics.median(seconds):.3f}", flush=True)
+        print(
+            f"{row['layer']},{STATIONARY[row['dataflow']]},{cycles},{statistics.median(seconds):.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ language       what `tools/docs_run.py` and `tests/docs` make of it
 `sh`           each `accelsim` and `python` command runs
 `console`      each line that starts with `$ ` runs; the lines below it are what it prints
 `text`, none   `accelsim` lines must parse; they may hold placeholders
-`yaml`, `csv`, `python`  first line `# name.ext`: that file is written (without the line, for csv)
+`yaml`, `python`, `text`  first line `# name.ext`: that file is written (a .csv without the line)
 =============  ==================================================================================
 """
 
@@ -40,9 +40,9 @@ class Block:
     def file(self) -> tuple[str, str] | None:
         """Name and text of the file that the block is, if it names one."""
         named = NAMED.match(self.text)
-        if named is None or self.language not in ("yaml", "csv", "python"):
+        if named is None or self.language not in ("yaml", "python", "text"):
             return None
-        return named[1], self.text[named.end() :] if self.language == "csv" else self.text
+        return named[1], self.text[named.end() :] if named[1].endswith(".csv") else self.text
 
     @property
     def commands(self) -> list[str]:
@@ -71,7 +71,7 @@ def blocks(page: Path) -> list[Block]:
 
 @dataclass(frozen=True)
 class Command:
-    """The words of a line; where its output goes: a file (`> FILE`), or cut after so many lines (`| head -N`);
+    """The words of a line; where its output goes: a file (`> FILE`), or cut after some lines (`| head -N`);
     its exit code, where a comment `# exit code N` says that it is not 0.
     """
 

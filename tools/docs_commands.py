@@ -6,7 +6,10 @@ from typing import Any
 
 import typer
 
-HEAD = "# Commands\n\nWhat `--help` prints; exit codes are 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.\n"
+HEAD = """# Commands
+
+What `--help` prints; exit codes are 0 done, 1 the run failed, 2 the input is wrong, 130 interrupted.
+"""
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -23,7 +26,9 @@ def commands() -> Iterator[tuple[tuple[str, ...], Any]]:
 
 def help_of(words: tuple[str, ...], command: Any) -> str:
     """What `--help` prints, 100 columns wide."""
-    context = command.context_class(command, info_name=" ".join(words), max_content_width=100, terminal_width=100)
+    context = command.context_class(
+        command, info_name=" ".join(words), max_content_width=100, terminal_width=100
+    )
     return command.get_help(context)
 
 

@@ -1,5 +1,5 @@
-"""Run the commands of a page in a folder: `python tools/docs_run.py docs/tutorial.md` rewrites what they print
-(`--slow`: also of those that tests do not run).
+"""Run the commands of pages: `python tools/docs_run.py docs/tutorial.md` rewrites what they print (`--slow`:
+also of those that tests do not run).
 
 The folder has the repository's `workloads`, and `results/pose-detection.safetensors` with its runs on three
 chips, as `make run` leaves them.
@@ -23,7 +23,9 @@ NOT_RUN = {
     "accelsim import bert.onnx": "a file of the reader's own",
     "accelsim import model.tflite": "a file of the reader's own",
     "accelsim import folder/": "a folder of the reader's own",
-    "accelsim import topology.csv --weight-density 0.4 --activation-density 0.5 --out shapes.safetensors   #": "README: a file of the reader's own; how-to: run",
+    "accelsim import topology.csv --weight-density 0.4 --activation-density 0.5 --out shapes.safetensors  ": (
+        "a file of the reader's own"
+    ),
     "accelsim trace info model.safetensors": "a file of the reader's own",
     "accelsim run layer.npz": "a file of the reader's own",
     "accelsim prune model.safetensors": "a file of the reader's own",
@@ -61,7 +63,7 @@ def folder_of_a_reader() -> Iterator[Path]:
 
 
 def run(line: str) -> str:
-    """Run a command in this process; what it prints. Raises CommandFailed if its exit code is another than it should be."""
+    """Run a command in this process; what it prints. Raises CommandFailed for a wrong exit code."""
     wanted = command(line)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

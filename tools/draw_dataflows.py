@@ -1,72 +1,109 @@
-"""Draw docs/pictures/dataflows/*.svg: how the operands of each array move. `python tools/draw_dataflows.py`."""
+"""Draw docs/pictures/dataflows/*.svg, how operands move in each array: `python tools/draw_dataflows.py`."""
 
 from pathlib import Path
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures" / "dataflows"
 WEIGHT, ACTIVATION, SUM, INK, FAINT = "#d9822b", "#3b78b8", "#4c9a5b", "#333", "#8a8a8a"
-FONT = "font-family='DejaVu Sans,Arial,sans-serif'"
+FONT = {"font_family": "DejaVu Sans,Arial,sans-serif"}
+
+
+def element(tag: str, inside: str = "", **attributes: object) -> str:
+    """An SVG element; `font_size=12` becomes font-size='12'."""
+    written = "".join(
+        f" {key.replace('_', '-')}='{value}'" for key, value in attributes.items() if value != ""
+    )
+    return f"<{tag}{written}>{inside}</{tag}>" if inside else f"<{tag}{written}/>"
 
 
 class Picture:
     """Shapes of one drawing; coordinates are pixels from the upper left."""
 
     def __init__(self, name: str, width: int, height: int, title: str) -> None:
-        self.name, self.width, self.height, self.title, self.parts = name, width, height, title, []
+        self.name, self.width, self.height, self.title = name, width, height, title
+        self.parts: list[str] = []
 
-    def text(self, x, y, words, size=13, color=INK, anchor="start", weight="normal"):
-        self.parts.append(
-            f"<text x='{x}' y='{y}' font-size='{size}' fill='{color}' text-anchor='{anchor}' font-weight='{weight}'>{words}</text>"
-        )
+    def text(
+        self,
+        x: float,
+        y: float,
+        words: str,
+        size: int = 13,
+        color: str = INK,
+        anchor: str = "",
+        weight: str = "",
+    ) -> None:
+        """Words on a line."""
+        styled = {"font_size": size, "fill": color, "text_anchor": anchor, "font_weight": weight}
+        self.parts.append(element("text", words, x=x, y=y, **styled))
 
-    def box(self, x, y, w, h, fill="#f4f4f4", stroke="#999", r=4, width=1.2, dash=""):
-        dashed = f" stroke-dasharray='{dash}'" if dash else ""
-        self.parts.append(
-            f"<rect x='{x}' y='{y}' width='{w}' height='{h}' rx='{r}' fill='{fill}' stroke='{stroke}' stroke-width='{width}'{dashed}/>"
-        )
+    def box(
+        self, x: float, y: float, w: float, h: float, fill: str = "#f4f4f4", stroke: str = "#999", r: int = 4,
+        width: float = 1.2, dash: str = "",
+    ) -> None:  # fmt: skip
+        """A rectangle."""
+        styled = {"fill": fill, "stroke": stroke, "stroke_width": width, "stroke_dasharray": dash}
+        self.parts.append(element("rect", x=x, y=y, width=w, height=h, rx=r, **styled))
 
-    def value(self, x, y, color, there=1, side=12):
-        """An element: full, or hollow where it is a zero."""
+    def value(self, x: float, y: float, color: str, there: bool = True, side: int = 12) -> None:
+        """An element of a tensor: full, or hollow where it is a zero."""
         self.box(x, y, side, side, color if there else "#fff", color, 2, 1.4)
 
-    def values(self, x, y, color, pattern, down=False, side=12, gap=3):
+    def values(
+        self, x: float, y: float, color: str, pattern: str, down: bool = False, side: int = 12, gap: int = 3
+    ) -> None:
         """Elements in a row or a column; `pattern` has 1 and 0 for what is there and what is zero."""
         for i, there in enumerate(pattern):
             step = i * (side + gap)
             self.value(x + (0 if down else step), y + (step if down else 0), color, there == "1", side)
 
-    def arrow(self, x1, y1, x2, y2, color=INK, width=1.6, dash=""):
-        dashed = f" stroke-dasharray='{dash}'" if dash else ""
+    def line(
+        self, x1: float, y1: float, x2: float, y2: float, color: str = INK, width: float = 1.6, head: str = ""
+    ) -> None:
+        """A line, with an arrow's head if one is named."""
         self.parts.append(
-            f"<line x1='{x1}' y1='{y1}' x2='{x2}' y2='{y2}' stroke='{color}' stroke-width='{width}'{dashed} marker-end='url(#{color[1:]})'/>"
+            element("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=color, stroke_width=width, marker_end=head)
         )
 
-    def line(self, x1, y1, x2, y2, color=INK, width=1.6, dash=""):
-        dashed = f" stroke-dasharray='{dash}'" if dash else ""
-        self.parts.append(
-            f"<line x1='{x1}' y1='{y1}' x2='{x2}' y2='{y2}' stroke='{color}' stroke-width='{width}'{dashed}/>"
-        )
+    def arrow(self, x1: float, y1: float, x2: float, y2: float, color: str = INK, width: float = 1.6) -> None:
+        """An arrow."""
+        self.line(x1, y1, x2, y2, color, width, f"url(#{color[1:]})")
 
-    def circle(self, x, y, words, r=11, color=INK):
-        self.parts.append(f"<circle cx='{x}' cy='{y}' r='{r}' fill='#fff' stroke='{color}' stroke-width='1.4'/>")
-        self.text(x, y + 5, words, 14, color, "middle")
+    def circle(self, x: float, y: float, words: str, r: int = 11) -> None:
+        """A circle with a sign in it: an operation."""
+        self.parts.append(element("circle", cx=x, cy=y, r=r, fill="#fff", stroke=INK, stroke_width=1.4))
+        self.text(x, y + 5, words, 14, INK, "middle")
 
     def write(self) -> None:
+        """The file, with an arrow's head of each colour."""
+        size = {"viewBox": "0 0 8 8", "refX": 7, "refY": 4, "markerWidth": 6, "markerHeight": 6}
         heads = "".join(
-            f"<marker id='{c[1:]}' viewBox='0 0 8 8' refX='7' refY='4' markerWidth='6' markerHeight='6' orient='auto-start-reverse'>"
-            f"<path d='M0 0L8 4L0 8z' fill='{c}'/></marker>"
-            for c in (WEIGHT, ACTIVATION, SUM, INK, FAINT)
+            element(
+                "marker", element("path", d="M0 0L8 4L0 8z", fill=color), id=color[1:], orient="auto", **size
+            )
+            for color in (WEIGHT, ACTIVATION, SUM, INK, FAINT)
+        )
+        parts = [
+            element("title", self.title),
+            element("defs", heads),
+            element("rect", width="100%", height="100%", fill="#fff"),
+            *self.parts,
+        ]
+        box = {"viewBox": f"0 0 {self.width} {self.height}", "width": self.width, "height": self.height}
+        whole = element(
+            "svg", "\n".join(parts), xmlns="http://www.w3.org/2000/svg", role="img", **FONT, **box
         )
         OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / f"{self.name}.svg").write_text(
-            f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' width='{self.width}' height='{self.height}' {FONT} role='img'>"
-            f"<title>{self.title}</title><defs>{heads}</defs><rect width='100%' height='100%' fill='#fff'/>\n"
-            + "\n".join(self.parts)
-            + "\n</svg>\n"
-        )
+        (OUT / f"{self.name}.svg").write_text(whole + "\n")
 
 
 def inner_join() -> Picture:
-    p = Picture("inner_join", 760, 350, "A row of PEs shares a filter's chunk, a column a position's chunk; each PE multiplies what both masks have")
+    """Chunks broadcast to rows and columns; two masks in a PE."""
+    p = Picture(
+        "inner_join",
+        760,
+        350,
+        "A row of PEs shares a filter's chunk, a column a position's; a PE multiplies what both masks have",
+    )
     p.text(20, 24, "a step: one chunk of channels to every PE", weight="bold")
     filters, positions = ("10011010", "01010010", "11000101"), ("11010010", "00110110", "10101000")
     for j, pattern in enumerate(positions):
@@ -94,7 +131,15 @@ def inner_join() -> Picture:
     p.values(560, 86, ACTIVATION, a)
     p.text(470, 124, "both", 12)
     for i, both in enumerate(x == y == "1" for x, y in zip(w, a, strict=True)):
-        p.text(566 + i * 15, 125, "1" if both else "0", 12, INK if both else "#bbb", "middle", "bold" if both else "normal")
+        p.text(
+            566 + i * 15,
+            125,
+            "1" if both else "0",
+            12,
+            INK if both else "#bbb",
+            "middle",
+            "bold" if both else "normal",
+        )
         if both:
             p.line(566 + i * 15, 132, 566 + i * 15, 150)
     p.arrow(600, 150, 600, 176)
@@ -114,12 +159,15 @@ def inner_join() -> Picture:
 
 
 def systolic() -> Picture:
-    p = Picture("systolic", 730, 330, "Weights stay in their PE, activations pass to the right, sums pass down")
+    """Stationary weights, activations to the right, sums down."""
+    p = Picture(
+        "systolic", 730, 330, "Weights stay in their PE, activations pass to the right, sums pass down"
+    )
     p.text(20, 24, "stationary: weights", weight="bold")
     for i in range(4):
         y = 62 + i * 54
         pattern = ("1011", "1101", "0111", "1010")[i]
-        p.values(128 - 19 * i, y + 12, ACTIVATION, pattern[: 4], side=13, gap=6)
+        p.values(128 - 19 * i, y + 12, ACTIVATION, pattern[:4], side=13, gap=6)
         p.arrow(206, y + 18, 232, y + 18, ACTIVATION)
         for j in range(4):
             x = 236 + j * 62
@@ -135,18 +183,34 @@ def systolic() -> Picture:
     p.text(236, 50, "columns: filters", 12, WEIGHT)
     p.text(236, 316, "sums leave at the foot", 12, SUM)
     x = 510
-    for k, (words, color) in enumerate((
-        ("rows: channels and taps", INK), ("of a filter (the reduction)", INK), ("", INK),
-        ("A zero travels on, too:", INK), ("its MAC is gated, which saves", INK), ("energy and no cycle.", INK), ("", INK),
-        ("A fold lasts load + A + B + T - 2", FAINT), ("cycles, whatever it holds.", FAINT), ("", INK),
-        ("outputs: sums stay, both others", FAINT), ("stream. activations: they stay.", FAINT),
-    )):
+    for k, (words, color) in enumerate(
+        (
+            ("rows: channels and taps", INK),
+            ("of a filter (the reduction)", INK),
+            ("", INK),
+            ("A zero travels on, too:", INK),
+            ("its MAC is gated, which saves", INK),
+            ("energy and no cycle.", INK),
+            ("", INK),
+            ("A fold lasts load + A + B + T - 2", FAINT),
+            ("cycles, whatever it holds.", FAINT),
+            ("", INK),
+            ("outputs: sums stay, both others", FAINT),
+            ("stream. activations: they stay.", FAINT),
+        )
+    ):
         p.text(x, 80 + k * 18, words, 12, color)
     return p
 
 
 def column_broadcast() -> Picture:
-    p = Picture("column_broadcast", 800, 330, "One non-zero activation goes to all PEs; each multiplies its compressed column with it")
+    """One activation to all compressed columns."""
+    p = Picture(
+        "column_broadcast",
+        800,
+        330,
+        "One non-zero activation goes to all PEs; each multiplies its compressed column with it",
+    )
     p.text(20, 24, "activations", 13, ACTIVATION, weight="bold")
     p.values(36, 44, ACTIVATION, "0010100110", down=True, side=16, gap=5)
     p.text(62, 98, "j", 13, ACTIVATION)
@@ -176,12 +240,24 @@ def column_broadcast() -> Picture:
     p.text(236, 38, "queue", 12, ACTIVATION)
     p.text(300, 38, "entries of column j", 12, WEIGHT)
     p.text(470, 38, "accumulators", 12, SUM)
-    p.text(182, 318, "PE i holds filters i, i + 4, ...; a PE may lag behind until its queue is full, which stops the broadcast.", 12, FAINT)
+    p.text(
+        182,
+        318,
+        "PE i holds filters i, i + 4, ...; a PE may lag until its queue is full, which stops the broadcast.",
+        12,
+        FAINT,
+    )
     return p
 
 
 def cartesian() -> Picture:
-    p = Picture("cartesian", 740, 340, "All products of a vector of non-zero weights and one of non-zero activations, scattered to accumulator banks")
+    """Products, crossbar, banks."""
+    p = Picture(
+        "cartesian",
+        740,
+        340,
+        "All products of a vector of non-zero weights and one of activations, scattered to accumulator banks",
+    )
     p.text(20, 24, "one PE, one channel, one cycle", weight="bold")
     p.text(150, 54, "4 non-zero weights (each with its k, r, s)", 12, WEIGHT)
     p.text(20, 120, "4 non-zero", 12, ACTIVATION)
@@ -214,13 +290,28 @@ def cartesian() -> Picture:
             p.text(602, y + 14, "conflict: one a cycle", 12)
     p.text(456, 50, "queues", 12)
     p.text(520, 50, "sums", 12, SUM)
-    p.text(20, 300, "Bank = (place of the output in the PE's rectangle of the plane) mod banks. Products outside of the tile are dropped.", 12, FAINT)
-    p.text(20, 320, "Each PE owns a rectangle of the input; sums in its halo go to the neighbours when all PEs have met.", 12, FAINT)
+    p.text(
+        20,
+        300,
+        "Bank = place of the output in the PE's rectangle, mod banks. Products outside the tile are dropped.",
+        12,
+        FAINT,
+    )
+    p.text(
+        20,
+        320,
+        "Each PE owns a rectangle of the input; sums in its halo go to the neighbours when all PEs have met.",
+        12,
+        FAINT,
+    )
     return p
 
 
 def structured() -> Picture:
-    p = Picture("structured", 720, 334, "2 of 4 weights are stored with their places, which pick the activations")
+    """Slots pick activations."""
+    p = Picture(
+        "structured", 720, 334, "2 of 4 weights are stored with their places, which pick the activations"
+    )
     p.text(20, 24, "2 of 4", weight="bold")
     p.text(20, 62, "weights of a filter", 12, WEIGHT)
     dense = "01100011"
@@ -254,12 +345,20 @@ def structured() -> Picture:
     p.text(626, 185, "sum stays", 12, SUM)
     p.text(534, 98, "4 lanes", 12)
     p.text(20, 304, "Half of the slots, so half of the cycles, always.", 12, FAINT)
-    p.text(20, 322, "A zero among the picked activations saves nothing: time does not depend on them.", 12, FAINT)
+    p.text(
+        20, 322, "A zero among the picked activations saves nothing: time does not depend on them.", 12, FAINT
+    )
     return p
 
 
 def row_stationary() -> Picture:
-    p = Picture("row_stationary", 780, 340, "A filter row stays in a row of PEs, an activation row meets a diagonal, sums pass up a column")
+    """Rows of filters, diagonals of activations, sums up."""
+    p = Picture(
+        "row_stationary",
+        780,
+        340,
+        "A filter row stays in a row of PEs, an activation row meets a diagonal, sums pass up a column",
+    )
     p.text(20, 24, "a set of 3 x 4 PEs: 3 filter rows, 4 output rows", weight="bold")
     for j in range(4):
         x = 190 + j * 92
@@ -283,13 +382,26 @@ def row_stationary() -> Picture:
         x = 190 + j * 92
         p.arrow(x - 20, 302, x + 2, 278, ACTIVATION)
         p.text(x - 42, 316, f"act. row {j + 2}", 12, ACTIVATION)
-    for k, words in enumerate(("A PE slides a row of activations", "under its row of weights:", "a row of sums, S MACs each.", "",
-                               "Sums of a column of PEs are", "added upwards.", "", "A zero activation is gated:", "no read, no switching,", "as many cycles.")):
+    for k, words in enumerate(
+        (
+            "A PE slides a row of activations",
+            "under its row of weights:",
+            "a row of sums, S MACs each.",
+            "",
+            "Sums of a column of PEs are",
+            "added upwards.",
+            "",
+            "A zero activation is gated:",
+            "no read, no switching,",
+            "as many cycles.",
+        )
+    ):
         p.text(556, 92 + k * 18, words, 12, INK if k < 6 else FAINT)
     return p
 
 
 def csc_row_stationary() -> Picture:
+    """Compressed columns in a PE."""
     p = Picture("csc_row_stationary", 740, 340, "Compressed activations pick compressed columns of weights")
     p.text(20, 24, "inside a PE: one filter row, one output row", weight="bold")
     p.text(20, 60, "activations of a window", 12, ACTIVATION)
@@ -322,15 +434,31 @@ def csc_row_stationary() -> Picture:
     p.text(540, 150, "sums, one a filter", 12, SUM)
     p.arrow(522, 96, 522, 66, SUM)
     p.text(536, 76, "added up a column of PEs", 12, SUM)
-    p.text(20, 278, "PEs take their own time inside a pass and meet at its end: the busiest sets it.", 12, FAINT)
-    p.text(20, 298, "Rows of PEs, diagonals and sets are those of row_stationary; operands are delivered once for all PEs that need them.", 12, FAINT)
+    p.text(
+        20, 278, "PEs take their own time inside a pass and meet at its end: the busiest sets it.", 12, FAINT
+    )
+    p.text(
+        20,
+        298,
+        "Rows, diagonals and sets are those of row_stationary; operands come once for all that need them.",
+        12,
+        FAINT,
+    )
     p.text(20, 318, "An activation that meets no entry still takes one cycle.", 12, FAINT)
     return p
 
 
 def main() -> None:
     """Write every picture."""
-    for draw in (inner_join, systolic, column_broadcast, cartesian, structured, row_stationary, csc_row_stationary):
+    for draw in (
+        inner_join,
+        systolic,
+        column_broadcast,
+        cartesian,
+        structured,
+        row_stationary,
+        csc_row_stationary,
+    ):
         draw().write()
 
 

@@ -46,7 +46,7 @@ def test_a_command_that_is_not_known_fails(line: str) -> None:
 
 
 def test_every_block_has_a_language_that_is_known() -> None:
-    known = {*SHELLS, "python", "yaml", "sql", "csv"}
+    known = {*SHELLS, "python", "yaml", "sql"}
     assert {
         b.place: b.language for b in ALL if b.language not in known and not b.language.startswith("{")
     } == {}
