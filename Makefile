@@ -55,7 +55,7 @@ train-test: install
 # The site, into results/docs; a warning is an error.
 docs: install
 	@$(STEP) "install sphinx" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,docs]"
-	@$(STEP) "docs site" $(BIN)/python -m sphinx -q -W --keep-going -b html -d results/docs-doctrees docs results/docs
+	@$(STEP) "docs site" $(BIN)/python -m sphinx -q -E -W --keep-going -b html -d results/docs-doctrees docs results/docs
 
 # Runs the commands of README and docs, and compares what they print.
 docs-test: install

@@ -39,6 +39,8 @@ NOT_RUN = {
     "accelsim reproduce chen-hpca2020": "20 s",
     "accelsim reproduce eie": "one minute",
     "accelsim reproduce scnn": "half a minute",
+    "accelsim reproduce energy": "20 s",
+    "accelsim between-layers": "nine runs: a minute",
 }
 
 
