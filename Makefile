@@ -71,4 +71,4 @@ wheel-test: install
 	$(BIN)/python tools/wheel_test.py
 
 clean:
-	rm -rf $(VENV) dist results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist results docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
