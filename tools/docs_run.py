@@ -30,7 +30,7 @@ NOT_RUN = {
     "accelsim prune model.safetensors": "a file of the reader's own",
     "accelsim share model.safetensors": "a file of the reader's own",
     "accelsim compression": "three minutes",
-    "accelsim cache-study": "half a minute each; the second and third need more than the others together",
+    "accelsim cache-study": "a quarter of a minute each, three of them",
     "accelsim verify results/pose-detection.safetensors --seconds 30": "takes the time that it is told",
     "accelsim workloads build vgg16": "half a minute, with the run that follows",
     "accelsim run results/vgg16.safetensors": "half a minute",
