@@ -132,13 +132,13 @@ def devices() -> tuple[str, ...]:
 
 
 def source_rows(name: str) -> list[dict[str, str]]:
-    """A shipped device's numbers with unit, source and note."""
-    return [row for row in _shipped("timing.csv") if row["device"] == name]
+    """A shipped device's numbers with unit, source and note, the caller's to change."""
+    return [dict(row) for row in _shipped("timing.csv") if row["device"] == name]
 
 
 def energy_rows(name: str | None = None) -> list[dict[str, str]]:
     """Energy details of a device, or of all: activation, bits read and written, I/O, standby, refresh."""
-    return [row for row in _shipped("energy.csv") if name is None or row["device"] == name]
+    return [dict(row) for row in _shipped("energy.csv") if name is None or row["device"] == name]
 
 
 @cache

@@ -176,3 +176,12 @@ def test_fields_may_be_split() -> None:
         ("channel", 1),
         ("column", 4),
     ]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("rows_of", [source_rows, energy_rows])
+def test_who_changes_a_devices_rows_changes_his_own(rows_of):
+    before = [dict(row) for row in rows_of("ddr4-2400")]
+    for row in rows_of("ddr4-2400"):
+        row["device"] = "mine"
+    assert rows_of("ddr4-2400") == before != []
