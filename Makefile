@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook bench train train-test fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook browser-test bench train train-test fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook"
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not browser"
 
 network: install
 	$(BIN)/python -m pytest -q -m network
@@ -51,6 +51,12 @@ train: install
 train-test: install
 	@$(STEP) "install jax" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,train]"
 	@$(STEP) "training tests" $(BIN)/python -m pytest -q tests/compress
+
+# Reports in Debian's Chromium, which apt installs if it is not there.
+browser-test: install
+	tools/chromium.sh
+	@$(STEP) "install selenium" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,browser]"
+	@$(STEP) "browser tests" $(BIN)/python -m pytest -q -m browser
 
 # Every reader, for so many seconds in all; found inputs go to results/fuzz.
 SECONDS ?= 60
