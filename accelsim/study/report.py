@@ -81,7 +81,7 @@ def study_page(store_path: Path) -> str:
         **tables,
     }
     keys = [column.key for table in (tables["points"], tables["best"]) for column in table.columns]
-    content["definitions"] = defined(dict.fromkeys([*keys, "feasible", "Pareto set"]))
+    content["definitions"] = defined(dict.fromkeys([*keys, "feasible", "Pareto front"]))
     return render("study.html", **content)
 
 

@@ -99,6 +99,8 @@ def page(request, run_folder, study_file):
 
 
 def opened(browser, path: Path, width="desktop"):
+    from selenium.webdriver.support.ui import WebDriverWait
+
     wide, high = WIDTHS[width]
     metrics = {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": width == "phone"}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -106,6 +108,9 @@ def opened(browser, path: Path, width="desktop"):
     for log in ("browser", "performance"):
         browser.get_log(log)  # what was before
     browser.get(path.as_uri())
+    # On a busy machine `get` may return before the emulated phone has laid the page out and run its script.
+    ready = "return document.readyState === 'complete' && !document.querySelector('svg g > title')"
+    WebDriverWait(browser, 60).until(lambda opened: opened.execute_script(ready))
     return browser
 
 

@@ -171,7 +171,7 @@ def test_causes_add_up_to_the_run(folder, text):
 
 
 def test_energy_by_component_adds_up_and_lies_in_its_interval(folder, text):
-    table = re.search(r"<caption>Energy of an inference by component.*?</table>", text, re.DOTALL)[0]
+    table = re.search(r"<caption><span>Energy of an inference by component.*?</table>", text, re.DOTALL)[0]
     rows = [list(map(float, re.findall(r'data-v="([^"]+)"', row))) for row in table.split("<tr>")[2:]]
     *parts, whole = rows
     run = read_run(folder)
