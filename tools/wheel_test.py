@@ -1,4 +1,4 @@
-"""Build wheel and sdist, install one after the other into an environment outside the checkout, and run them there."""
+"""Build wheel and sdist, install one after the other outside the checkout, and run them there."""
 
 import subprocess
 import sys
