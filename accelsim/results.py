@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim import units
 from accelsim.bill import EnergyRow
-from accelsim.draws import drawn, interval
+from accelsim.draws import drawn, interval, intervals
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
@@ -93,11 +93,10 @@ class LayerResult:
             return "postprocessor"
         return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"
 
-    def row(self, chip: Accelerator) -> dict[str, Any]:
-        """One row of layers.csv."""
+    def row(self, chip: Accelerator, p05: float, p95: float) -> dict[str, Any]:
+        """One row of layers.csv; the middle 90 % of draws of its energy, pJ, is given."""
         lanes = chip.pe_array.multipliers * self.cycles
         ns = self.cycles * 1000 / chip.clock_mhz
-        p05, p95 = interval(drawn([row.line(0) for row in self.energy], 1))
         t = self.totals
         return {
             "input": self.input,
@@ -170,7 +169,11 @@ class NetworkResult:
         """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
         import pandas as pd
 
-        table = pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        results = self.layer_results
+        # All layers at once: their lines have the same few prices.
+        drawn_pj = intervals((row.line(i) for i, r in enumerate(results) for row in r.energy), len(results))
+        rows = zip(results, drawn_pj.tolist(), strict=True)
+        table = pd.DataFrame([result.row(self.chip, *interval) for result, interval in rows])
         if not table.empty:
             at = list(table.columns).index("on_chip_power_mw") + 1
             table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])

@@ -25,6 +25,7 @@ from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
 from accelsim.results import LayerResult, NetworkResult
+from accelsim.reuse import OFF, Off
 from accelsim.schedule.between import keep_schedule
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
 from accelsim.schedule.lives import Node
@@ -51,6 +52,7 @@ class _Setting:
     toggles: Toggling
     between: BetweenLayers
     seed: int
+    reuse: Off
 
 
 _Run = tuple[int, NetworkTrace, Schedule]
@@ -71,6 +73,7 @@ def simulate(
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
+    reuse: Off = OFF,
     progress: Progress | None = None,
 ) -> NetworkResult:
     """Run layers on a chip.
@@ -91,6 +94,7 @@ def simulate(
         band; or BetweenLayers, with tensors that must be kept and chains that must be fused
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks, drawn outputs and sampled toggles
+    reuse : of what other runs have made (docs/studies.md); the result does not depend on it
     progress : called with a layer's name when it is done
 
     Raises
@@ -114,7 +118,7 @@ def simulate(
     _check_between(between, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
-        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed
+        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed, reuse
     )
     return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
 
@@ -207,7 +211,7 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
     runs = 1 if of.together else trace.inputs_count
     found = []
     for index in range(runs):
-        one = trace.select_input(index) if runs > 1 else trace
+        one = of.reuse.same(trace, index, partial(trace.select_input, index)) if runs > 1 else trace
         schedule = Schedule()
         if of.between.mode != "dram":
             schedule = keep_schedule(
@@ -277,11 +281,12 @@ def _run(jobs: list[_Job], threads: int, progress: Progress | None) -> list[Laye
 def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
     name = node.layer.name
     return layer_input(
-        network.layer(name),
+        of.reuse.same(network, name, partial(network.layer, name)),
         of.chip,
         Wanted(of.plans.get(name), of.objective, of.table),
         balance_filters=of.balance_filters,
         order_channels=of.order_channels,
         toggles=of.toggles,
         seed=of.seed,
+        reuse=of.reuse,
     )

@@ -11,7 +11,7 @@ Nothing has a default: an action without a row is an error, and each line names 
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import sram
@@ -56,7 +56,31 @@ def price(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) 
 
 def matched(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) -> list[Priced]:
     """Every count (those of the DRAM's parts too) with its row and factors; raises as `price`."""
-    return [_matched(action, chip, table) for action in with_parts(list(counts), chip, table)]
+    known = _of_pair(chip, table)
+    found = []
+    for action in with_parts(list(counts), chip, table):
+        what = action.component, action.action, action.unit
+        if what not in known:
+            known[what] = _matched(action, chip, table)
+        found.append(replace(known[what], action=action))
+    return found
+
+
+# What a layer's actions cost is what the next one's cost: by identity, of the chips and tables used last.
+_Known = dict[tuple[str, str, str], Priced]
+_PAIRS: dict[tuple[int, int], tuple[Accelerator, EnergyTable, _Known]] = {}
+_MOST_PAIRS = 16
+
+
+def _of_pair(chip: Accelerator, table: EnergyTable) -> _Known:
+    """What is known of a chip's prices from a table: by component, action and unit."""
+    pair = id(chip), id(table)
+    found = _PAIRS.get(pair)
+    if found is None or found[0] is not chip or found[1] is not table:
+        if len(_PAIRS) >= _MOST_PAIRS:
+            _PAIRS.clear()
+        found = _PAIRS[pair] = chip, table, {}
+    return found[2]
 
 
 def energy_row(found: Priced) -> EnergyRow:

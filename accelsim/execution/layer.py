@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
-from accelsim.audit.outputs import check_outputs
-from accelsim.dataflows import DATAFLOWS
+from accelsim.audit.outputs import OutputCheck, check_outputs
 from accelsim.dataflows.inner_join_toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import InnerJoinArray
-from accelsim.machine import run_layer
+from accelsim.hardware.arrays import InnerJoinArray, ZeroPolicy
+from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.dram import BandwidthChannel
 from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.machine.requests import Requests
@@ -25,12 +24,29 @@ from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.results import LayerResult
+from accelsim.reuse import Kind, Off
 from accelsim.schedule.held import Held
-from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
+from accelsim.schedule.planning import IN_DRAM, LayerInput
+from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, with_kept
 from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
 from accelsim.toggles import ToggleCounts
+from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
+
+
+def _outputs(
+    trace: LayerTrace, weights: ZeroPolicy, activations: ZeroPolicy, bits: int, seed: int, chip: Accelerator
+) -> OutputCheck:
+    return check_outputs(trace, weights, activations, seed=seed, accumulator_bits=bits)
+
+
+def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> Table:
+    return run_layer(work, chip, requests)
+
+
+OUTPUTS = Kind("checked outputs", _outputs, ())
+TIMELINE = Kind("banked DRAM's times", _timeline, ("dram", "clock_mhz", "dma", "scratchpad"))
 
 
 def run_alone(
@@ -45,11 +61,11 @@ def run_alone(
     """One layer of input `index`: plan (unless one is given), count, time, price, audit."""
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
     sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
-    chosen = held.plan or given.wanted.best(given.prepared, sizes, free)
+    chosen = held.plan or given.best(sizes, free)
     boxes, traffic = checked(chosen, node.layer, free, sizes)
-    counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
+    counters = given.reuse.value(TILE_COUNTS, chip, given.prepared_later, boxes, chosen.spatial)
     work = work_table(boxes, counters, traffic)
-    timeline = run_layer(work, free, requests_of(given, chosen, boxes, chip, sizes))
+    timeline = timed(given.reuse, work, free, requests_of(given, chosen, boxes, chip, sizes))
     waits = idle_cycles(timeline)
     return layer_result(
         given,
@@ -63,6 +79,17 @@ def run_alone(
         waits,
         seed,
     )
+
+
+def timed(reuse: Off, work: Table, chip: Accelerator, requests: Requests | None) -> Table:
+    """TIMELINE: of the recurrence where work is reused, which is the machine's on every row (tests/machine).
+
+    A DRAM with banks has no recurrence.
+    """
+    if reuse.on and chip.dram.model == "bandwidth":
+        return replay_layer(work, chip, requests)
+    timeline: Table = reuse.value(TIMELINE, chip, work, requests)
+    return timeline
 
 
 def requests_of(
@@ -105,13 +132,10 @@ def layer_result(
     fused : names of the chain that it is part of
     """
     trace, (work, timeline), array = given.trace, tiles, chip.pe_array
-    outputs = check_outputs(
-        trace,
-        array.weight_policy,
-        array.activation_policy,
-        seed=seed,
-        accumulator_bits=array.accumulator_bits,
+    outputs = given.reuse.value(
+        OUTPUTS, chip, trace, array.weight_policy, array.activation_policy, array.accumulator_bits, seed
     )
+    nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
     actions = action_counts(totals | (toggles.counts if toggles else {}) | {"cycles": cycles}, chip)
@@ -129,8 +153,8 @@ def layer_result(
         plan=plan,
         work=work,
         timeline=timeline,
-        weight_density_fraction=given.prepared.nonzero_weights / trace.weights.size,
-        activation_density_fraction=given.prepared.nonzero_activations / trace.activations.size,
+        weight_density_fraction=nonzero_weights / trace.weights.size,
+        activation_density_fraction=nonzero_activations / trace.activations.size,
         outputs_drawn=given.drawn,
         outputs_checked=outputs.checked,
         outputs_checked_whole=outputs.whole,

@@ -26,6 +26,18 @@ from accelsim.mapper._front_kernel import (
     dominated,
     kept_front,
 )
+from accelsim.mapper._memory_kernel import (
+    ACTIVATIONS,
+    ALL,
+    EXACT,
+    LEVEL,
+    STATE,
+    recalled_plans,
+    recalled_walk,
+    remember_plans,
+    remember_sums,
+    remember_walk,
+)
 from accelsim.mapper._operand_kernel import (
     HELD,
     MOVED,
@@ -132,7 +144,7 @@ def least_costs(plans, sums, objective, prices, machine):
 
 
 @kernel
-def search(space, rows, costs, by_bound, objective, prices, machine, problem, front):
+def search(space, rows, costs, by_bound, objective, prices, machine, problem, memory, front):
     """The best plan, or all that no other dominates.
 
     Parameters
@@ -141,6 +153,7 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, fr
     rows, costs : of `bounded_tilings`, `tiling_costs`
     by_bound : int64 [tilings], tilings by rising cost
     problem : (uses, extents, layer, chip, estimate, step_cycles, sizes)
+    memory : of `_memory_kernel`: what earlier searches of the problem found, at whatever rates
     front : int64 [most, FOUND], filled; of one objective it has one row
 
     Returns
@@ -149,6 +162,7 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, fr
     """
     tilings, choices, widths, orders, orders_of, residents, every = space
     uses, extents, layer, chip, _, _, sizes = problem
+    exact = memory[EXACT]
     members, walks = 0, 0
     best = (np.inf, np.inf)
     pareto = objective == at.PARETO
@@ -157,32 +171,47 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, fr
     for tiling in by_bound:
         if not np.isfinite(costs[tiling, 0]) or (not pareto and not better(costs[tiling], best)):
             break
+        # No plan opens its operands less often than once.
+        exact_known = memory[STATE][tiling, LEVEL] >= ACTIVATIONS and not pareto
+        if exact_known and not better(least_cost(exact[tiling], objective, prices, machine), best):
+            continue
         sizes_of = np.array([choices[loop, tilings[tiling, loop]] for loop in range(5)])
         counts = counts_of(sizes_of, extents)
         own = orders[cut_loops(counts), : orders_of[cut_loops(counts)]]
-        plans = plans_of(rows[tiling], counts, own, residents, every, uses, machine)
-        least, figures = least_costs(plans, rows[tiling], objective, prices, machine)
-        if not any_left(least, best, figures, prices, front, members, pareto):
-            continue
-        n, k, c, p, q = tilings[tiling]
-        k = k if layer[GROUPS] > 1 else 0
-        activations = np.empty((0, 2), np.int64)
-        if moved_activations[n, k, c, p, q] < 0:
-            activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
-            moved_activations[n, k, c, p, q] = activations[:, MOVED].sum()
-        sums = rows[tiling].copy()
-        sums[at.ACTIVATIONS] = moved_activations[n, k, c, p, q]
+        first, plans = recalled_plans(tiling, memory)
+        if plans.shape[0] == 0:
+            plans = plans_of(rows[tiling], counts, own, residents, every, uses, machine)
+            first = remember_plans(tiling, plans, memory)
+        sums = exact[tiling].copy()
         least, figures = least_costs(plans, sums, objective, prices, machine)
         if not any_left(least, best, figures, prices, front, members, pareto):
             continue
-        if activations.shape[0] == 0:
-            activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
+        activations = np.empty((0, 2), np.int64)
+        if memory[STATE][tiling, LEVEL] < ACTIVATIONS:
+            n, k, c, p, q = tilings[tiling]
+            k = k if layer[GROUPS] > 1 else 0
+            if moved_activations[n, k, c, p, q] < 0:
+                activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                moved_activations[n, k, c, p, q] = activations[:, MOVED].sum()
+            sums[at.ACTIVATIONS] = moved_activations[n, k, c, p, q]
+            remember_sums(tiling, sums, ACTIVATIONS, memory)
+            least, figures = least_costs(plans, sums, objective, prices, machine)
+            if not any_left(least, best, figures, prices, front, members, pareto):
+                continue
         best, members, took = walk_tiling(
-            sizes_of, plans, own, residents, activations, sums, best, members,
-            objective, prices, machine, problem, front,
+            tiling, sizes_of, plans, first, own, residents, activations, sums, best, members,
+            objective, prices, machine, problem, memory, front,
         )  # fmt: skip
         walks += took
     return members, walks
+
+
+@kernel
+def least_cost(sums, objective, prices, machine):
+    """Lower bound of the cost of any plan of a tiling with these sums."""
+    figures = figures_of(1, 1, 1, sums, machine)
+    figures[at.F_CYCLES] = least_cycles(figures, sums, machine)
+    return cost_of(objective, figures, prices, machine)
 
 
 @kernel
@@ -196,8 +225,8 @@ def cut_loops(counts):
 
 @kernel
 def walk_tiling(
-    sizes_of, plans, orders, residents, activations, sums, best, members,
-    objective, prices, machine, problem, front,
+    tiling, sizes_of, plans, first, orders, residents, activations, sums, best, members,
+    objective, prices, machine, problem, memory, front,
 ):  # fmt: skip
     """Walk the plans of a tiling that may be better than what was found, by rising bound.
 
@@ -208,10 +237,12 @@ def walk_tiling(
     uses, extents, layer, chip, estimate, rate, sizes = problem
     counts = counts_of(sizes_of, extents)
     pareto = objective == at.PARETO
-    weights = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
-    outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
-    with_outputs(sums, outputs)
-    of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
+    outputs = np.empty((0, 2), np.int64)
+    if memory[STATE][tiling, LEVEL] < ALL:
+        outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
+        with_outputs(sums, outputs)
+        remember_sums(tiling, sums, ALL, memory)
+    weights, of_ends = outputs[:0], sizes_of[:0]
     least, figures = least_costs(plans, sums, objective, prices, machine)
     walks = 0
     for i in np.argsort(least[:, 0]):
@@ -221,20 +252,21 @@ def walk_tiling(
         elif not better(least[i], best):
             continue
         order, resident = orders[plans[i, 0]], residents[plans[i, 1]]
-        requests, live = walked(
-            order,
-            resident,
-            counts,
-            uses,
-            layer,
-            weights,
-            activations,
-            outputs,
-            of_ends,
-            sums[at.TABLES],
-            chip,
-        )
-        walks += 1
+        requests, live = recalled_walk(first, i, memory)
+        if requests.shape[1] == 0:
+            if of_ends.size == 0:
+                weights = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
+            if outputs.shape[0] == 0:
+                outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
+            if activations.shape[0] == 0:
+                activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
+            requests, live = walked(
+                order, resident, counts, uses, layer, weights, activations, outputs, of_ends,
+                sums[at.TABLES], chip,
+            )  # fmt: skip
+            remember_walk(first, i, requests, live, memory)
+            walks += 1
         cycles = replayed(requests, machine) if live <= machine[CAPACITY] else NEVER
         if cycles == NEVER:
             continue

@@ -34,7 +34,8 @@ from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.schedule.bands import Bands, chain_bands
 from accelsim.schedule.lives import Node
-from accelsim.schedule.planning import LayerInput, dram_bytes, with_kept
+from accelsim.schedule.planning import LayerInput, dram_bytes
+from accelsim.schedule.reused import with_kept
 from accelsim.tables import TRAFFIC, WORK
 from accelsim.trace.graph import node_inputs
 from accelsim.units import ceil_div

@@ -1,5 +1,6 @@
 """What a study's store answers: how far it is, its best points, why one point is faster than another."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,8 @@ def status(store: Store) -> dict[str, Any]:
     Returns
     -------
     dict: `study`, `points`, `excluded`, `done`, `failed`, `left`, `infeasible`; `errors`: number of points
-    by message; `best`: by objective, the point's `number`, its `value` and its settings
+    by message; `reused`: by kind of result, how many were found in memory, on disk, made; `best`: by
+    objective, the point's `number`, its `value` and its settings
     """
     study, points = study_of(store), finished(store)
     states = store.keys()
@@ -65,6 +67,7 @@ def status(store: Store) -> dict[str, Any]:
         "left": max(0, wanted - len(states)),
         "infeasible": len(points) - len(feasible),
         "errors": {str(text): int(count) for text, count in errors.items()},
+        "reused": json.loads(store.fact("reused") or "{}"),
         "best": best,
     }
 

@@ -11,6 +11,7 @@ The driver alone writes the store, so that to resume is to run again. A worker t
 with it that are not to blame: each of them runs again with nothing else in flight, so that blame is exact.
 """
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError, InputError
+from accelsim.reuse import DISK_BYTES, Counts, added
 from accelsim.study.executors import Workers, workers_of
 from accelsim.study.points import Outcome, Point
 from accelsim.study.search import Search
@@ -35,7 +37,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRun:
-    """What a run of a study did: of `points`, how many it found done, did, and saw fail."""
+    """What a run of a study did: of `points`, how many it found done, did, and saw fail; what it reused."""
 
     store: Path
     points: int
@@ -43,6 +45,7 @@ class StudyRun:
     before: int
     done: int
     failed: int
+    reused: Counts
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ def run_study(
     workers: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
+    reuse_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> StudyRun:
     """Run the points of a study that its store does not hold yet.
@@ -73,6 +77,7 @@ def run_study(
     workers : processes; with 1, this one
     cluster : address of a Dask scheduler, or `local`: of `workers` processes here
     retry_failed : run points again that failed before
+    reuse_bytes : most bytes on disk of results that points share; 0: none are shared; None: as the study says
     progress : called with a point's settings when it is finished
 
     Raises
@@ -84,7 +89,8 @@ def run_study(
     KeyboardInterrupt
         With where the finished points are.
     """
-    space = Space(study, text, file)
+    default = DISK_BYTES if study.reuse else 0
+    space = Space(study, text, file, reuse_bytes=default if reuse_bytes is None else reuse_bytes)
     chosen = [] if study.sampler.kind == "optuna" else space.chosen()
     with Store(store_path, text, study.axis_names) as store:
         search = Search(space, store) if study.sampler.kind == "optuna" else None
@@ -104,6 +110,8 @@ def run_study(
         finally:
             if store_path.exists():
                 store.write_fact("excluded", str(space.excluded))
+                past = json.loads(store.fact("reused") or "{}")
+                store.write_fact("reused", json.dumps(added(past, drive.reused)))
     return StudyRun(
         store=store_path,
         points=points,
@@ -111,6 +119,7 @@ def run_study(
         before=len(chosen) - len(wanted) if search is None else search.before,
         done=drive.done,
         failed=drive.failed,
+        reused=drive.reused,
     )
 
 
@@ -128,6 +137,7 @@ class _Drive:
         self._pending: dict[Future[Outcome], _Flight] = {}
         self.done = 0
         self.failed = 0
+        self.reused: Counts = {}
 
     def run(self, waiting: Iterator[Chosen], points: int) -> None:
         """Until every point has come back."""
@@ -237,6 +247,7 @@ class _Drive:
             self._search.tell(point.number, figures)
         self.done += figures is not None
         self.failed += figures is None
+        self.reused = added(self.reused, outcome.reused)
         if self._progress is not None:
             self._progress(", ".join(f"{key}={value}" for key, value in point.settings.items()))
 
