@@ -11,7 +11,7 @@ Nothing has a default: an action without a row is an error, and each line names 
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import sram
@@ -62,7 +62,8 @@ def matched(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable
         what = action.component, action.action, action.unit
         if what not in known:
             known[what] = _matched(action, chip, table)
-        found.append(replace(known[what], action=action))
+        one = known[what]
+        found.append(Priced(action, one.row, one.factor, one.high_factor, one.how))
     return found
 
 
