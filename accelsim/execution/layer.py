@@ -45,7 +45,7 @@ def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> Tabl
     return run_layer(work, chip, requests)
 
 
-OUTPUTS = Kind("checked outputs", _outputs, ())
+OUTPUTS = Kind("checked outputs", _outputs, (), types=(OutputCheck,))
 TIMELINE = Kind("banked DRAM's times", _timeline, ("dram", "clock_mhz", "dma", "scratchpad"))
 
 

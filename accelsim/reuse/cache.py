@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import pickle
 import threading
 import time
 import weakref
@@ -19,6 +18,7 @@ import platformdirs
 from accelsim.hardware import Accelerator
 from accelsim.reuse.content import Later, digest, only
 from accelsim.reuse.shelf import Shelf
+from accelsim.reuse.written import from_bytes, to_bytes
 from accelsim.version import code_version, versions
 
 DISK_BYTES = 2 * 2**30
@@ -38,6 +38,7 @@ class Kind:
     function : of arguments and the chip, last; it reads nothing else, and changes nothing
     keys : dotted keys of the chip that it gets; by `dataflow` where fewer will do
     on_disk : whether results are written; else they are kept in memory alone
+    types : dataclasses that a written result is made of
     """
 
     name: str
@@ -45,6 +46,7 @@ class Kind:
     keys: tuple[str, ...]
     fewer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     on_disk: bool = True
+    types: tuple[type, ...] = ()
 
     def chip(self, chip: Accelerator) -> Accelerator:
         """The chip as the function gets it."""
@@ -175,7 +177,7 @@ class Reuse(Off):
         took = time.perf_counter() - begun
         self._keep(kind, key, value, "made")
         if self.shelf is not None and kind.on_disk and took >= _WORTH_A_FILE_S:
-            self.shelf.put(key, pickle.dumps(value, protocol=5))
+            self.shelf.put(key, to_bytes(value))
         return value
 
     def _on_disk(self, kind: Kind, key: str) -> Any:
@@ -183,8 +185,8 @@ class Reuse(Off):
             return None
         body = self.shelf.get(key)
         try:
-            return None if body is None else pickle.loads(body)
-        except Exception:  # whole, but not to be read: what made it was another program
+            return None if body is None else from_bytes(body, kind.types)
+        except (ValueError, KeyError, TypeError):  # whole, but of another program
             return None
 
     def _keep(self, kind: Kind, key: str, value: Any, how: str) -> None:

@@ -13,7 +13,7 @@ from accelsim.hardware import Accelerator
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
 from accelsim.mapper.problem import Problem, problem_of
 from accelsim.mapper.search import Price, best_fitting
-from accelsim.plan import Fixed, Objective, Unrolling
+from accelsim.plan import Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import Kind, Later
 from accelsim.trace import LayerTrace
 
@@ -86,6 +86,7 @@ def _counters(prepared: Prepared, boxes: Ints, spatial: Unrolling | None, chip: 
     return DATAFLOWS[chip.dataflow].tile_counters(prepared, boxes, chip, spatial=spatial)
 
 
+_PRICED = (Price, Plan, Unrolling)
 PREPARED = Kind(
     "prepared tensors",
     _prepared,
@@ -99,10 +100,11 @@ SIZES = Kind(
     _sizes,
     ("encodings", "pe_array"),
     dict.fromkeys(("inner_join", "systolic", "cartesian", "csc_row_stationary"), _STORED),
+    types=(EncodedSizes,),
 )
 # A search's memory grows, and is worth more than the search: it is never written.
 PROBLEM = Kind("mapper's tilings", _problem, _SPACE, on_disk=False)
 # For cycles or bytes the mapper asks for no price; for energy any key may have one.
-PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz"))
-PRICED_PLAN = Kind("plan by energy", _price, tuple(Accelerator.model_fields))
+PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz"), types=_PRICED)
+PRICED_PLAN = Kind("plan by energy", _price, tuple(Accelerator.model_fields), types=_PRICED)
 TILE_COUNTS = Kind("counts of tiles", _counters, _ARRAY)

@@ -19,7 +19,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware import load_hardware, presets
 from accelsim.network import LayerNode, Network, Operation, TensorInfo
 from accelsim.plots import tables_of
-from accelsim.reuse import OFF, Off, Reuse
+from accelsim.reuse import OFF, Off, Reuse, Shelf
 from accelsim.study.study_file import parse_study
 from accelsim.trace import LayerParameters, NetworkTrace, from_arrays
 
@@ -147,6 +147,17 @@ def test_every_shipped_chip_runs_with_what_its_kinds_get(name):
         assert str(other.summary) == str(tables[0].summary)
         pd.testing.assert_frame_equal(other.layers, tables[0].layers)
         pd.testing.assert_frame_equal(other.tiles, tables[0].tiles)
+
+
+@pytest.mark.parametrize("objective", ["cycles", "energy"])
+def test_what_is_found_on_disk_is_what_was_made(objective, tmp_path, monkeypatch):
+    monkeypatch.setattr("accelsim.reuse.cache._WORTH_A_FILE_S", 0.0)
+    for _ in range(2):
+        reuse = Reuse(Shelf(tmp_path, 10**8))
+        assert str(outcome("", reuse, objective=objective)) == str(without("", 0, objective, "dram"))
+    found = {kind: counts["disk"] for kind, counts in reuse.counts.items() if counts["disk"]}
+    plan = "plan" if objective == "cycles" else "plan by energy"
+    assert set(found) == {"encoded sizes", plan, "counts of tiles", "checked outputs", "non-zeros"}
 
 
 def test_a_study_says_whether_points_share(tmp_path):
