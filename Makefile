@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook bench train train-test fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook bench train train-test docs docs-test fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook"
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs"
 
 network: install
 	$(BIN)/python -m pytest -q -m network
@@ -52,6 +52,15 @@ train-test: install
 	@$(STEP) "install jax" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,train]"
 	@$(STEP) "training tests" $(BIN)/python -m pytest -q tests/compress
 
+# The site, into results/docs; a warning is an error.
+docs: install
+	@$(STEP) "install sphinx" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,docs]"
+	@$(STEP) "docs site" $(BIN)/python -m sphinx -q -E -W --keep-going -b html -d results/docs-doctrees docs results/docs
+
+# Runs the commands of README and docs, and compares what they print.
+docs-test: install
+	$(BIN)/python -m pytest -q -m docs
+
 # Every reader, for so many seconds in all; found inputs go to results/fuzz.
 SECONDS ?= 60
 fuzz: install
@@ -62,4 +71,4 @@ wheel-test: install
 	$(BIN)/python tools/wheel_test.py
 
 clean:
-	rm -rf $(VENV) dist results .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist results docs/generated .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -15,7 +15,7 @@ from accelsim.draws import drawn, interval, intervals
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
-from accelsim.tables import CAUSES, COUNTERS, TRAFFIC, Table
+from accelsim.tables import BANKED, CAUSES, COUNTERS, TRAFFIC, Table
 from accelsim.toggles import ToggleCounts
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class LayerResult:
     saved_dram_bytes: int = 0
     fused: tuple[str, ...] = ()
     toggles: ToggleCounts | None = None  # None: not counted
+    banked: dict[str, int] = field(default_factory=dict)  # tables.BANKED; empty: not counted
 
     @property
     def energy_pj(self) -> float:
@@ -72,13 +73,8 @@ class LayerResult:
     @property
     def dram_read_bytes(self) -> int:
         """Bytes read from DRAM, burst waste included."""
-        t = self.totals
-        return (
-            t["weight_fetch_bytes"]
-            + t["activation_fetch_bytes"]
-            + t["partial_sum_fetch_bytes"]
-            + t["fetch_burst_waste_bytes"]
-        )
+        operands = ("weight_fetch", "activation_fetch", "partial_sum_fetch", "fetch_burst_waste")
+        return sum(self.totals[f"{operand}_bytes"] for operand in operands)
 
     @property
     def dram_write_bytes(self) -> int:
@@ -92,6 +88,12 @@ class LayerResult:
         if self.layer is None:
             return "postprocessor"
         return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"
+
+    def _of_banks(self) -> dict[str, float]:
+        if not self.banked:
+            return {}
+        bursts = self.banked["dram_read_bursts"] + self.banked["dram_write_bursts"]
+        return self.banked | {"dram_row_hit_fraction": ratio(self.banked["dram_row_hits"], bursts)}
 
     def row(self, chip: Accelerator, p05: float, p95: float) -> dict[str, Any]:
         """One row of layers.csv; the middle 90 % of draws of its energy, pJ, is given."""
@@ -127,6 +129,7 @@ class LayerResult:
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
             **{name: t[name] for name in (*COUNTERS, *TRAFFIC) if not name.endswith("_lane_cycles")},
+            **self._of_banks(),
             **(self.toggles.columns() if self.toggles else {}),
             "outputs_drawn": self.outputs_drawn,
             "outputs_checked": self.outputs_checked,
@@ -177,6 +180,8 @@ class NetworkResult:
         if not table.empty:
             at = list(table.columns).index("on_chip_power_mw") + 1
             table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
+            # Operations have no addresses: nothing is counted, which is not 0.
+            table = table.astype({name: "Int64" for name in BANKED if name in table})
         return table
 
     @cached_property
@@ -206,10 +211,7 @@ class NetworkResult:
 
     def cycles_by_run(self) -> list[int]:
         """Network cycles of each run."""
-        cycles = [0] * self.runs
-        for r in self.layer_results:
-            cycles[r.input] += r.cycles
-        return cycles
+        return [sum(r.cycles for r in self.layer_results if r.input == i) for i in range(self.runs)]
 
     def energy_pj_by_run(self) -> list[float]:
         """Energy in pJ of each run."""
@@ -229,6 +231,8 @@ class NetworkResult:
         pj = self.energy_pj_by_run()
         on_chip = math.fsum(r.on_chip_pj for r in self.layer_results) / 1e12
         joule = math.fsum(pj) / 1e12
+        moved = sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results)
+        saved = sum(r.saved_dram_bytes for r in self.layer_results)
         lines = [row.line(0) for r in self.layer_results for row in r.energy]
         p05, p95 = interval(drawn(lines, 1))
         return {
@@ -242,12 +246,8 @@ class NetworkResult:
             "inferences_per_s": ratio(self.inputs, seconds),
             "effective_tops": ratio(2 * macs / 1e12, seconds),
             "peak_tops": self.chip.peak_tops,
-            "dram_mb_per_inference": ratio(
-                sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results) / 1e6, self.inputs
-            ),
-            "saved_dram_mb_per_inference": ratio(
-                sum(r.saved_dram_bytes for r in self.layer_results) / 1e6, self.inputs
-            ),
+            "dram_mb_per_inference": ratio(moved / 1e6, self.inputs),
+            "saved_dram_mb_per_inference": ratio(saved / 1e6, self.inputs),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,
             "energy_uj_low": math.fsum(line.low_pj for line in lines) / 1e6 / self.inputs,

@@ -21,6 +21,7 @@ from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
 from accelsim.hardware.arrays import InnerJoinArray
+from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
@@ -89,9 +90,8 @@ def simulate(
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
     toggles : `sampled` or `exact`: `inner_join` counts bits that change, and they are priced (docs/energy.md)
-    between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
-        spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
-        band; or BetweenLayers, with tensors that must be kept and chains that must be fused
+    between_layers : `dram`, every tensor goes to DRAM and back; `keep`, some stay in the scratchpad, as the
+        objective has it; `fuse`, and chains run band by band (docs/between_layers.md); or BetweenLayers
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks, drawn outputs and sampled toggles
     reuse : of what other runs have made (docs/studies.md); the result does not depend on it
@@ -114,8 +114,7 @@ def simulate(
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
-    between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
-    _check_between(between, chip)
+    between = _checked_between(between_layers, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
         chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed, reuse
@@ -222,23 +221,27 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
                 of.between,
                 plans=of.plans,
                 left_out=of.left_out,
+                objective=of.objective,
+                table=of.table,
             )
         found.append((index, one, schedule))
     return found
 
 
-def _check_between(between: BetweenLayers, chip: Accelerator) -> None:
-    """Raise InputError where tensors cannot stay in this chip's scratchpad."""
+def _checked_between(given: str | BetweenLayers, chip: Accelerator) -> BetweenLayers:
+    """What stays; raises InputError where tensors cannot stay in this chip's scratchpad."""
+    between = BetweenLayers(given) if isinstance(given, str) else given
     if between.mode != "dram" and chip.scratchpad.is_split:
         raise InputError(
             f"between_layers: must be dram, not {between.mode}: the scratchpad of {chip.name} has regions, "
             "and none for tensors that stay (scratchpad.weight_bytes)"
         )
-    if between.mode == "fuse" and (chip.dram.model == "banked" or chip.dma.descriptor_cycles):
+    if between.mode == "fuse" and (key := needs_runs(chip)):
         raise InputError(
             f"between_layers: must be dram or keep, not fuse, on {chip.name}: the tiles of fused layers have "
-            "no addresses, which its DRAM or its descriptors need"
+            f"no addresses, which its {key} needs"
         )
+    return between
 
 
 def _check_supported(

@@ -95,6 +95,16 @@ TRAFFIC = (
     "weight_release_bytes",  # of release_after_compute_bytes
 )
 
+# What a DRAM with banks counts in a layer: commands, by time the refreshes that fall due (docs/dram.md).
+BANKED = (
+    "dram_activations",
+    "dram_precharges",
+    "dram_read_bursts",
+    "dram_write_bursts",
+    "dram_row_hits",
+    "dram_refreshes",
+)
+
 BOX = ("n0", "n1", "k0", "k1", "c0", "c1", "p0", "p1", "q0", "q1")
 
 WORK = np.dtype([(name, np.int64) for name in (*BOX, *COUNTERS, *TRAFFIC)])
@@ -110,11 +120,17 @@ TIMELINE = np.dtype(
             "drain_start_cycle",
             "drain_end_cycle",
             "drain_issue_cycle",  # of its first request, when its descriptors are read
-            "fetch_descriptor_cycles",  # from the reservation to the first request
+            "fetch_descriptor_cycles",  # from the reservation to the first request, of the first part
             "drain_descriptor_cycles",
             "compute_scratchpad_cycles",  # of the compute: what too few banks add
             "fetch_scratchpad_cycles",  # of the fetch: what busy banks add
             "drain_scratchpad_cycles",
+            "second_asked_cycle",  # of the second part of a fetch whose operands come apart
+            "second_reserved_cycle",
+            "second_descriptor_cycles",
+            "third_asked_cycle",
+            "third_reserved_cycle",
+            "third_descriptor_cycles",
         )
     ]
 )

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from accelsim.errors import AuditError
-from accelsim.hardware import Accelerator
+from accelsim.hardware import Accelerator, BankedDram
 from accelsim.machine.idle import check_timeline, idle_cycles
 from accelsim.machine.inputs import drain_bytes, fetch_bytes
 from accelsim.mapper.cells import in_dram
@@ -35,6 +35,7 @@ def check_layer(result: LayerResult, chip: Accelerator) -> None:
         chip.pe_array.multipliers * result.cycles,
     )
     _check_bill(result)
+    _check_banks(result, chip)
     if result.work is not None and result.timeline is not None and result.layer is not None:
         _check_tiles(result, chip)
 
@@ -52,6 +53,31 @@ def _check_bill(result: LayerResult) -> None:
             raise AuditError(f"{what} is {row.pj} pJ, but {row.count} x {row.pj_each} pJ")
         if not row.low_pj <= row.pj * (1 + 1e-9) or not row.pj <= row.high_pj * (1 + 1e-9):
             raise AuditError(f"{what} is {row.pj} pJ, not within {row.low_pj} to {row.high_pj}")
+
+
+def _check_banks(result: LayerResult, chip: Accelerator) -> None:
+    """Every burst of a banked DRAM is one that its row was opened for, or a row hit; rows close once."""
+    if not result.banked:
+        return
+    dram, b, name = chip.dram, result.banked, result.name
+    assert isinstance(dram, BankedDram)
+    burst = dram.burst_bytes
+    reads, writes, opened = b["dram_read_bursts"], b["dram_write_bursts"], b["dram_activations"]
+    _equal(name, "bytes of bursts read", reads * burst, "DRAM bytes read", result.dram_read_bytes)
+    _equal(name, "bytes of bursts written", writes * burst, "DRAM bytes written", result.dram_write_bytes)
+    # With queues before the banks a refresh may close a row before its burst has gone: opened again.
+    again = opened + b["dram_row_hits"] - reads - writes
+    if again < 0 or (again > 0 and dram.scheduler != "bank_queues"):
+        raise AuditError(
+            f"{name}: activations + row hits = {opened + b['dram_row_hits']}, but bursts = {reads + writes}"
+        )
+    banks = dram.channels * dram.timing.pseudo_channels * dram.ranks * dram.timing.banks
+    left = opened - b["dram_precharges"]
+    if not 0 <= left <= banks:
+        raise AuditError(f"{name}: {left} rows are open at the layer's end, but there are {banks} banks")
+    lines = {row.unit: row.count for row in result.energy if row.component == "dram"}
+    if "activation" in lines:
+        _equal(name, "activations in the bill", lines["activation"], "dram_activations", opened)
 
 
 def _check_tiles(result: LayerResult, chip: Accelerator) -> None:

@@ -65,7 +65,7 @@ def bench(
         help="write the requests of a stream (seq_rd, mix_rw, ...) as traces",
     ),
     out: Path = typer.Option(Path("results/dram"), "--out", help="folder of tables and traces"),
-    seed: int = typer.Option(0, "--seed", help="of random addresses"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of random addresses"),
     as_json: bool = JSON,
 ) -> None:
     """Replay the streams of cycle-level simulators: cycles, differences, bands; exit code 1 on a miss."""

@@ -6,7 +6,7 @@
       read, write   bits x core                          read, write   bits x price
       io            bits of both x pins
       activate      rows counted by the banked model, else estimated
-      refresh       refreshes counted, else power x time
+      refresh       refreshes counted with them (none in a short layer), else power x time
       standby       power x time
 
 Estimate: each direction opens a row per `size_bytes` (the row) of its traffic; the high bound: one a burst.
@@ -50,7 +50,7 @@ def with_parts(counts: Sequence[ActionCount], chip: Accelerator, table: EnergyTa
         row_bytes = row_size(table, component)
         rows = sum(ceil_div(bits.get(way, 0), 8 * row_bytes) for way in ("read", "write"))
         parts.append(ActionCount("dram", "activate", rows, "row"))
-    if "refresh" not in bits:
+    if "refresh" not in bits and "activate" not in bits:
         parts.append(ActionCount("dram", "refresh", cycles, "cycle"))
     parts.append(ActionCount("dram", "standby", cycles, "cycle"))
     return [*counts, *(part for part in parts if part.count)]

@@ -44,7 +44,7 @@ def run_fused(
         counters[layer_of == i] = one.reuse.value(TILE_COUNTS, chip, one.prepared_later, bands.boxes[i], None)
     work = work_table(boxes, counters, planned.traffic)
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held[0].held_bytes)
-    timeline = timed(inputs[0].reuse, work, free, None)
+    timeline, _ = timed(inputs[0].reuse, work, free, None)
     of_tiles = tile_waits(timeline)
     names = tuple(one.trace.layer.name for one in inputs)
     results = []

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import OutputCheck, check_outputs
 from accelsim.dataflows.inner_join_toggles import layer_toggles
 from accelsim.energy import action_counts, price
+from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import InnerJoinArray, ZeroPolicy
 from accelsim.machine import replay_layer, run_layer
-from accelsim.machine.dram import BandwidthChannel
+from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
+from accelsim.machine.inputs import needs_runs
 from accelsim.machine.requests import Requests
 from accelsim.mapper.addresses import plan_requests
 from accelsim.mapper.encoded import EncodedSizes
@@ -41,8 +44,11 @@ def _outputs(
     return check_outputs(trace, weights, activations, seed=seed, accumulator_bits=bits)
 
 
-def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> Table:
-    return run_layer(work, chip, requests)
+def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> tuple[Table, dict[str, int]]:
+    channel = channel_of(chip)
+    timeline = run_layer(work, chip, requests, channel)
+    banked = channel.layer_counts(layer_cycles(timeline)) if isinstance(channel, BankedChannel) else {}
+    return timeline, banked
 
 
 OUTPUTS = Kind("checked outputs", _outputs, (), types=(OutputCheck,))
@@ -65,8 +71,8 @@ def run_alone(
     boxes, traffic = checked(chosen, node.layer, free, sizes)
     counters = given.reuse.value(TILE_COUNTS, chip, given.prepared_later, boxes, chosen.spatial)
     work = work_table(boxes, counters, traffic)
-    timeline = timed(given.reuse, work, free, requests_of(given, chosen, boxes, chip, sizes))
-    waits = idle_cycles(timeline)
+    timeline, banked = timed(given.reuse, work, free, requests_of(given, chosen, boxes, chip, sizes))
+    waits, cycles = idle_cycles(timeline), layer_cycles(timeline)
     return layer_result(
         given,
         index,
@@ -75,28 +81,32 @@ def run_alone(
         held,
         chosen,
         (work, timeline),
-        layer_cycles(timeline),
+        cycles,
         waits,
         seed,
+        banked=banked,
     )
 
 
-def timed(reuse: Off, work: Table, chip: Accelerator, requests: Requests | None) -> Table:
-    """TIMELINE: of the recurrence where work is reused, which is the machine's on every row (tests/machine).
+def timed(
+    reuse: Off, work: Table, chip: Accelerator, requests: Requests | None
+) -> tuple[Table, dict[str, int]]:
+    """TIMELINE, and `tables.BANKED` of a DRAM that counts them.
 
-    A DRAM with banks has no recurrence.
+    Where work is reused TIMELINE is of the recurrence, which is the machine's on every row (tests/machine); a
+    DRAM with banks has none.
     """
     if reuse.on and chip.dram.model == "bandwidth":
-        return replay_layer(work, chip, requests)
-    timeline: Table = reuse.value(TIMELINE, chip, work, requests)
-    return timeline
+        return replay_layer(work, chip, requests), {}
+    found: tuple[Table, dict[str, int]] = reuse.value(TIMELINE, chip, work, requests)
+    return found
 
 
 def requests_of(
     given: LayerInput, plan: Plan, boxes: Ints, chip: Accelerator, sizes: EncodedSizes
 ) -> Requests | None:
-    """The runs of a layer's tiles, where addresses or descriptors decide times."""
-    if chip.dram.model != "banked" and not chip.dma.descriptor_cycles:
+    """The runs of a layer's tiles, where times depend on them."""
+    if needs_runs(chip) is None:
         return None
     return plan_requests(plan, boxes, given.trace.layer, chip, sizes)
 
@@ -122,6 +132,7 @@ def layer_result(
     waits: Mapping[str, int],
     seed: int,
     fused: tuple[str, ...] = (),
+    banked: Mapping[str, int] = MappingProxyType({}),
 ) -> LayerResult:
     """Price and audit a layer that has been timed.
 
@@ -130,6 +141,7 @@ def layer_result(
     tiles : WORK and TIMELINE of the layer's tiles
     cycles : of the layer, and of these `waits`, in which none of its tiles computes, by cause
     fused : names of the chain that it is part of
+    banked : `tables.BANKED`, where the DRAM counts them
     """
     trace, (work, timeline), array = given.trace, tiles, chip.pe_array
     outputs = given.reuse.value(
@@ -138,7 +150,8 @@ def layer_result(
     nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
-    actions = action_counts(totals | (toggles.counts if toggles else {}) | {"cycles": cycles}, chip)
+    opened = {name: banked[name] for name in PRICED if banked}
+    actions = action_counts(totals | (toggles.counts if toggles else {}) | opened | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
     result = LayerResult(
         name=trace.layer.name,
@@ -164,6 +177,7 @@ def layer_result(
         saved_dram_bytes=held.saved(trace.layer.name, moved),
         fused=fused,
         toggles=toggles,
+        banked=dict(banked),
     )
     check_layer(result, chip)
     return result

@@ -29,14 +29,6 @@ def operation_result(
         "output_drain_bytes": moved.written - moved.written_waste,
         "drain_burst_waste_bytes": moved.written_waste,
     }
-    counts = {
-        "cycles": moved.cycles,
-        "postprocessor_elements": moved.elements,
-        "dram_read_bytes": moved.read,
-        "dram_write_bytes": moved.written,
-        "kept_read_bytes": moved.kept_read,
-        "kept_write_bytes": moved.kept_written,
-    }
     in_all = moved.cycles * chip.pe_array.multipliers
     result = LayerResult(
         name=node.name,
@@ -46,7 +38,7 @@ def operation_result(
         dram_cycles=moved.dram_cycles,
         lane_cycles={c: in_all if c == "postprocess" else 0 for c in CAUSES},
         totals=totals,
-        energy=tuple(price(action_counts(totals | counts, chip), chip, table)),
+        energy=tuple(price(action_counts(totals | moved.counts(), chip), chip, table)),
         held_bytes=held.held_bytes,
         kept_in_bytes=held.kept_in_bytes,
         kept_out_bytes=held.kept_out_bytes,

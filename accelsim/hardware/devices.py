@@ -6,6 +6,7 @@ A device of one's own is a CSV file of the same columns (docs/dram.md); what can
 import csv
 import io
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -54,7 +55,7 @@ _UNITS |= {"burst_bytes": "bytes", "row_bytes": "bytes"}
 _MAY_BE_ZERO = ("tPPD", "bus_turnaround", "rank_switch")
 _MOST = 2**17  # clocks: no wait of the kernels is longer
 _MOST_OF = {"rows": 2**24, "tREFI": 2**30, "burst_bytes": 4096, "row_bytes": 2**20, "CL": 1000, "burst": 1000}
-_MOST_OF |= {"command_buses": 2}
+_MOST_OF |= {"command_buses": 2, "pseudo_channels": 8}
 MAX_BYTES = 1_000_000
 
 
@@ -131,13 +132,13 @@ def devices() -> tuple[str, ...]:
 
 
 def source_rows(name: str) -> list[dict[str, str]]:
-    """A shipped device's numbers with unit, source and note."""
-    return [row for row in _shipped("timing.csv") if row["device"] == name]
+    """A shipped device's numbers with unit, source and note, the caller's to change."""
+    return [dict(row) for row in _shipped("timing.csv") if row["device"] == name]
 
 
 def energy_rows(name: str | None = None) -> list[dict[str, str]]:
     """Energy details of a device, or of all: activation, bits read and written, I/O, standby, refresh."""
-    return [row for row in _shipped("energy.csv") if name is None or row["device"] == name]
+    return [dict(row) for row in _shipped("energy.csv") if name is None or row["device"] == name]
 
 
 @cache
@@ -182,6 +183,8 @@ def load_device(name_or_path: str) -> DramDevice:
     if missing:
         raise HardwareError(f"{path}:1: missing columns: {', '.join(missing)}")
     names = list(dict.fromkeys(row["device"] or "" for _, row in rows))
+    if not names:
+        raise HardwareError(f"{path}: holds no device: no rows below the header")
     if len(names) != 1:
         raise HardwareError(f"{path}: a file holds one device, not {len(names)}: {listed(names)}")
     return _device(names[0], rows, str(path))
@@ -221,9 +224,13 @@ def _value(row: dict[str, str]) -> Fraction:
     if not str(row["source"] or "").strip():
         raise InputError(f"{key} has no source")
     try:
-        value = exact(text)
-    except (ValueError, ArithmeticError):
-        raise InputError(f"{key} must be a number, not {text!r}") from None
+        number = Decimal(text)
+    except ArithmeticError:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise InputError(f"{key} must be a number, not {text!r}")
+    # 1e999999999 as a fraction would fill the memory; it is in no key's range.
+    value = exact(text) if abs(number.adjusted()) <= 30 else Fraction(-1)
     if key == "tCK":
         if not Fraction(1, 1000) <= value <= 1000:
             raise InputError(f"tCK must be 0.001 to 1000 ns, not {text}")

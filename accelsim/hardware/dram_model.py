@@ -141,8 +141,8 @@ class BankedDram(Part):
 
     @property
     def write_low_entries(self) -> int:
-        """Reads are served again once fewer writes than this wait."""
-        return ceil(self.write_low_watermark_fraction * self.write_queue_entries)
+        """Reads are served again once fewer writes than this wait: at the latest when none does."""
+        return max(1, ceil(self.write_low_watermark_fraction * self.write_queue_entries))
 
 
 def mapping_words(mapping: str) -> list[str]:

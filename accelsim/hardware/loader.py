@@ -9,6 +9,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -174,9 +175,10 @@ def _must(detail: ErrorDetails) -> str:
 def _hint(value: Any) -> str:
     # YAML 1.1 reads 1e3 as text.
     try:
-        return f" (as {float(value)!r})" if isinstance(value, str) else ""
+        number = float(value) if isinstance(value, str) else nan
     except ValueError:
         return ""
+    return f" (as {number!r})" if isfinite(number) else ""
 
 
 def _given(value: Any) -> str:

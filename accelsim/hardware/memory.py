@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from accelsim.hardware.arrays import Count, Part
 
+# What a tile fetches, each in a region of its own where there are regions (outputs lie with partial sums).
+OPERANDS = ("weights", "activations", "partial_sums")
+MOST_BLOCKED_BANKS = 64
+
 
 class Scratchpad(Part):
     """Software-managed SRAM; no cache."""
@@ -13,10 +17,15 @@ class Scratchpad(Part):
     capacity_bytes: Count = Field(description="bytes for operands, partial sums and outputs together")
     word_bytes: Annotated[int, Field(ge=1, le=256)] = Field(description="bytes of one access")
     banks: Annotated[int, Field(ge=1, le=2**20)] | None = Field(
-        default=None, description="words lie over them in turn; null: as many as are ever needed at once"
+        default=None,
+        description="words lie over them as layout says; null: as many as are ever needed at once",
     )
     ports: Literal["shared", "separate"] = Field(
         default="shared", description="of a bank: one for reads and writes, or one for each"
+    )
+    layout: Literal["interleaved", "blocked"] = Field(
+        default="interleaved",
+        description="words lie over the banks in turn, or a bank holds bytes that lie one behind the other",
     )
     weight_bytes: Count | None = Field(
         default=None, description="a region of their own for weights; null: all operands share the bytes"
@@ -56,6 +65,26 @@ class Scratchpad(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _blocks_are_banks_of_regions(self) -> "Scratchpad":
+        if self.layout == "interleaved":
+            return self
+        if not self.is_split:
+            raise ValueError(
+                "layout must be 'interleaved' where operands share the bytes (no weight_bytes): only one "
+                "operand's are freed in the order in which they were reserved"
+            )
+        if self.banks is None or self.banks > MOST_BLOCKED_BANKS:
+            given = "null" if self.banks is None else self.banks
+            raise ValueError(
+                f"banks must be 1 to {MOST_BLOCKED_BANKS} where layout is 'blocked', not {given}"
+            )
+        if self.capacity_bytes % self.banks:
+            raise ValueError(
+                f"banks must divide {self.capacity_bytes} bytes where layout is 'blocked', not {self.banks}"
+            )
+        return self
+
 
 class Dma(Part):
     """The engine that moves tiles between DRAM and scratchpad (docs/machine.md)."""
@@ -72,3 +101,26 @@ class Dma(Part):
     arbitration: Literal["in_order", "drains_first", "fetches_first"] = Field(
         default="in_order", description="which of the chunks that wait for the DRAM goes first"
     )
+    operand_order: Annotated[str, Field(min_length=1)] = Field(
+        default="together",
+        description="a tile's operands are reserved and fetched at once, or one after the other: "
+        "weights activations partial_sums, in an order",
+    )
+
+    @model_validator(mode="after")
+    def _every_operand_has_a_turn(self) -> "Dma":
+        words = self.operand_order.split()
+        if words != ["together"] and sorted(words) != sorted(OPERANDS):
+            raise ValueError(
+                f"operand_order must be together or {', '.join(OPERANDS)} in an order, separated by spaces, "
+                f"not {self.operand_order!r}"
+            )
+        return self
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """Operands (places in OPERANDS) of each part of a fetch, in its order."""
+        words = self.operand_order.split()
+        if words == ["together"]:
+            return (tuple(range(len(OPERANDS))),)
+        return tuple((OPERANDS.index(word),) for word in words)

@@ -1,8 +1,9 @@
 """From runs of bytes to requests of channels: split in bursts, take the address apart, sort by channel."""
 
-from accelsim.jit import bare_kernel
+from accelsim.jit import bare_kernel, inlined_kernel
 
 ROW, BANK, CHANNEL = 0, 1, 2  # what a field's bits go to
+_BANK_BIT, _ROW_BIT = 1, 8  # of a request; bit 0 is set in a write
 
 
 @bare_kernel
@@ -42,6 +43,19 @@ def expand(starts, lengths, burst_bytes, cursor, addresses):
     return n
 
 
+@inlined_kernel
+def pack(addresses, writes, fields, requests):
+    """All bursts as requests of one channel: a field after the other, each pass vectorises."""
+    for i in range(addresses.size):
+        requests[i] = writes[i]
+    for f in range(fields.shape[0]):
+        if fields[f, 3] != CHANNEL:
+            right, mask = fields[f, 0] & 63, fields[f, 1]
+            left = (fields[f, 2] + (_ROW_BIT if fields[f, 3] == ROW else _BANK_BIT)) & 63
+            for i in range(addresses.size):
+                requests[i] |= ((addresses[i] >> right) & mask) << left
+
+
 @bare_kernel
 def route(addresses, writes, fields, ends, channels, requests, places):
     """Requests of each channel, in order: channel c has requests[ends[c] : ends[c + 1]].
@@ -56,6 +70,12 @@ def route(addresses, writes, fields, ends, channels, requests, places):
         sorted by channel; index of the burst that a request is
     """
     ends[:] = 0
+    if ends.size == 2:  # one channel: they are in order
+        ends[1] = addresses.size
+        pack(addresses, writes, fields, requests)
+        for i in range(addresses.size):
+            places[i] = i
+        return
     for i in range(addresses.size):
         channel = 0
         for f in range(fields.shape[0]):
@@ -76,5 +96,5 @@ def route(addresses, writes, fields, ends, channels, requests, places):
                 bank |= part
         at = ends[channels[i] + 1]
         ends[channels[i] + 1] = at + 1
-        requests[at] = row << 8 | bank << 1 | writes[i]
+        requests[at] = row << _ROW_BIT | bank << _BANK_BIT | writes[i]
         places[at] = i

@@ -15,11 +15,18 @@ from accelsim.machine import _banked_kernel as K
 from accelsim.machine import _banked_state as S
 
 FAR = S.FAR
-_BANK_BITS, _CLOCK_BIT = 5, 44
+_BANK_BITS, _SLOT_BITS, _CLOCK_BIT = 5, 7, 44
 _BANK = (1 << _BANK_BITS) - 1
+_SLOT = (1 << _SLOT_BITS) - 1  # command and bank
 _QUEUED = 1 << (_CLOCK_BIT - 1)  # order of a request that no row was opened for
 _HORIZON = (1 << 19) - 1  # no command waits longer; refused at the door otherwise
 _NONE = _HORIZON << _CLOCK_BIT
+
+
+@inlined_kernel
+def shared(m, command, b):
+    """Clock before which no bank of b's group may issue a command."""
+    return m[(S.SHARED + command * S.MAX_GROUPS + (b >> (m[S.GROUP_BITS] & 7))) & S.PLACES]
 
 
 @inlined_kernel
@@ -53,13 +60,13 @@ def forget(m, b):
 def hold(m, b, command, at, order, entry):
     """Put a command in its slot of a bank; it may be the best of that command."""
     place = command * S.MAX_BANKS + b
-    order = order << _BANK_BITS | b
+    order = order << _SLOT_BITS | place
     m[S.SLOT_AT + place], m[S.SLOT_ORDER + place], m[S.SLOT_REQUEST + place] = at, order, entry
     m[S.HOLDS + command] |= 1 << b
-    ready = max(max(at, m[m[S.SLOT_BOUND + place] & S.PLACES]), m[S.NOW] + 1)
+    ready = max(max(at, shared(m, command, b)), m[S.NOW] + 1)
     best_at, best_order = m[S.BEST_AT + command], m[S.BEST_ORDER + command]
     if ready < best_at or (ready == best_at and order < best_order):
-        m[S.BEST_AT + command], m[S.BEST_ORDER + command], m[S.BEST_BANK + command] = ready, order, b
+        m[S.BEST_AT + command], m[S.BEST_ORDER + command] = ready, order
 
 
 @inlined_kernel
@@ -75,19 +82,18 @@ def set_slots(m, b):
     others = ~(1 << b)
     for command in range(S.COMMANDS):
         m[S.HOLDS + command] &= others
-        if m[S.BEST_BANK + command] == b:
-            m[S.BEST_AT + command], m[S.BEST_BANK + command] = -1, -1
+        if m[S.BEST_ORDER + command] & _BANK == b:
+            m[S.BEST_AT + command] = -1
     write = mode
     if active >= 0:
         place = active & S.PLACES
         write = m[place + S.E_WRITE] & 1
         hold(m, b, write, m[bank + S.READ_AT + write], m[place + S.E_SEQ], active)
     if hit >= 0 and (active < 0 or write != mode):
-        hold(
-            m, b, mode, m[bank + S.READ_AT + mode], _QUEUED >> _BANK_BITS | m[(hit & S.PLACES) + S.E_SEQ], hit
-        )
+        order = _QUEUED >> _SLOT_BITS | m[(hit & S.PLACES) + S.E_SEQ]
+        hold(m, b, mode, m[bank + S.READ_AT + mode], order, hit)
     if active < 0 and miss >= 0:
-        order = _QUEUED >> _BANK_BITS | m[(miss & S.PLACES) + S.E_SEQ]
+        order = _QUEUED >> _SLOT_BITS | m[(miss & S.PLACES) + S.E_SEQ]
         if m[bank + S.ROW] < 0:
             hold(m, b, S.ACT, m[bank + S.ACT_AT], order, miss)
         elif m[S.KEEP_HITS] == 0 or hit < 0 or m[hit + S.E_SEQ] > m[miss + S.E_SEQ]:
@@ -120,18 +126,17 @@ def seek(m, command, earliest):
     """Find the best slot of a command, not before a clock."""
     chosen, left = _NONE, m[S.HOLDS + command]
     while left:
-        low = left & -left
-        left ^= low
-        place = command * S.MAX_BANKS + popcount(low - 1)
-        at = max(max(m[S.SLOT_AT + place], m[m[S.SLOT_BOUND + place] & S.PLACES]), earliest)
-        # One number orders by clock, then by order, and tells the bank: no branch that is guessed wrong.
-        chosen = min(chosen, (min(at - earliest, _HORIZON) << _CLOCK_BIT) + m[S.SLOT_ORDER + place])
+        b = popcount(~left & (left - 1))
+        left &= left - 1
+        place = command * S.MAX_BANKS + b
+        wait = max(max(m[S.SLOT_AT + place], shared(m, command, b)) - earliest, 0)
+        # One number orders by clock, then by order, and tells the slot: no branch that is guessed wrong.
+        chosen = min(chosen, (wait << _CLOCK_BIT) + m[S.SLOT_ORDER + place])
     if chosen < _NONE:
         m[S.BEST_AT + command] = earliest + (chosen >> _CLOCK_BIT)
         m[S.BEST_ORDER + command] = chosen & ((1 << _CLOCK_BIT) - 1)
-        m[S.BEST_BANK + command] = chosen & _BANK
     else:
-        m[S.BEST_AT + command], m[S.BEST_BANK + command] = FAR, -1
+        m[S.BEST_AT + command] = FAR
 
 
 @inlined_kernel
@@ -141,17 +146,15 @@ def best(m, earliest, first, last):
     The best slot of a command stays so until its clock passes, its slot changes or the shared times of the
     command do: only then are the slots gone through again.
     """
-    chosen, who = _NONE, -1
+    chosen = _NONE
     for command in range(first, last + 1):
         if m[S.BEST_AT + command] < earliest:
             seek(m, command, earliest)
-        clock = min(m[S.BEST_AT + command] - earliest, _HORIZON)
-        key = (clock << _CLOCK_BIT) + m[S.BEST_ORDER + command]
-        who = command if key < chosen else who
-        chosen = min(chosen, key)
-    if who < 0:
+        wait = min(m[S.BEST_AT + command] - earliest, _HORIZON)
+        chosen = min(chosen, (wait << _CLOCK_BIT) + m[S.BEST_ORDER + command])
+    if chosen == _NONE:
         return FAR, -1
-    return earliest + (chosen >> _CLOCK_BIT), who * S.MAX_BANKS + (chosen & _BANK)
+    return earliest + (chosen >> _CLOCK_BIT), chosen & _SLOT
 
 
 @bare_kernel
@@ -163,8 +166,9 @@ def best_active(m):
         bank = S.BANK + b * S.BANK_STRIDE
         active = m[bank + S.ACTIVE]
         if active >= 0:
-            slot = m[active + S.E_WRITE] * S.MAX_BANKS + b
-            at = max(max(m[S.SLOT_AT + slot], m[m[S.SLOT_BOUND + slot]]), earliest)
+            write = m[active + S.E_WRITE]
+            slot = write * S.MAX_BANKS + b
+            at = max(max(m[S.SLOT_AT + slot], shared(m, write, b)), earliest)
             if at < clock or (at == clock and m[active + S.E_SEQ] < order):
                 clock, order, who = at, m[active + S.E_SEQ], slot
     return clock, who
@@ -177,9 +181,8 @@ def take(m, requests, i, clock, base, requested):
         taken, again = K.offered(m, requests[i], clock)
         if not taken:
             return i, again
-        e = K.enter(m, requests[i])
+        e = K.accept(m, requests[i], clock, base, requested)
         b, which = m[e + S.E_BANK] & _BANK, m[e + S.E_WRITE] & 1
-        K.append(m, b, which, e)
         bank = S.BANK + b * S.BANK_STRIDE
         at = bank + S.LIST + which * S.LIST_STRIDE
         place = S.HIT if m[e + S.E_ROW] == m[bank + S.ROW] else S.MISS
@@ -187,9 +190,6 @@ def take(m, requests, i, clock, base, requested):
             m[at + place] = e
             if which == m[S.MODE]:
                 set_slots(m, b)
-        number = m[e + S.E_SEQ] - base
-        if number < requested.size:
-            requested[number] = clock
         i += 1
     return i, FAR
 

@@ -169,6 +169,17 @@ def enter(m, request):
 
 
 @inlined_kernel
+def accept(m, request, clock, base, requested):
+    """Put a request that is taken at `clock` at the end of its bank's list; its entry."""
+    e = enter(m, request)
+    append(m, m[e + S.E_BANK], m[e + S.E_WRITE] & 1, e)
+    number = m[e + S.E_SEQ] - base
+    if number < requested.size:
+        requested[number] = clock
+    return e
+
+
+@inlined_kernel
 def offered(m, request, clock):
     """Whether the next request is taken at `clock`: (yes, earliest clock of the next try, FAR if unknown)."""
     if m[S.OFFER_CLOCK] != clock:

@@ -120,11 +120,7 @@ def take(m, requests, i, clock, base, requested):
         taken, again = K.offered(m, requests[i], clock)
         if not taken:
             return i, again
-        e = K.enter(m, requests[i])
-        K.append(m, m[e + S.E_BANK], m[e + S.E_WRITE], e)
-        number = m[e + S.E_SEQ] - base
-        if number < requested.size:
-            requested[number] = clock
+        K.accept(m, requests[i], clock, base, requested)
         i += 1
     return i, FAR
 

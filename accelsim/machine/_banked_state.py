@@ -23,6 +23,7 @@ RANK_READ_READ, RANK_READ_WRITE, RANK_WRITE_READ, RANK_WRITE_WRITE = 21, 22, 23,
 
 # Settings of the controller.
 BANKS, GROUPS, RANKS, RANK_BANKS = 30, 31, 32, 34
+GROUP_BITS = 48  # b >> m[GROUP_BITS] is the group of bank b
 BUSES = 33  # 2: a bus for row commands and one for column commands
 WINDOW, OFFERS, READ_ENTRIES, WRITE_ENTRIES, HIGH, LOW, IDLE = 35, 36, 37, 38, 39, 40, 41
 POSTED, RETURN, CLOSED_PAGE, KEEP_HITS, HIT_CAP, BANK_ENTRIES = 42, 43, 44, 45, 46, 47
@@ -52,9 +53,9 @@ MAX_RANKS, MAX_GROUPS, MAX_BANKS = 8, 32, 32
 BUSY = 76  # a bit for each bank whose slots hold a command (of the controller with bank queues)
 
 # Of the controller with one read queue: the best slot of each command; BEST_AT -1: must be sought again,
-# FAR: no bank could issue it.
+# FAR: no bank could issue it. The lowest bits of an order say which slot it is of.
 COMMANDS = 4
-BEST_AT, BEST_ORDER, BEST_BANK = 80, 84, 88
+BEST_AT, BEST_ORDER = 80, 84
 HOLDS = 92  # of each command: a bit for each bank that could issue it
 
 RANK, RANK_STRIDE = 100, 8  # the last four ACTs and the place of the oldest
@@ -73,7 +74,7 @@ HEAD, TAIL, HIT, MISS, LENGTH = 0, 1, 2, 3, 4
 SLOT, SLOT_STRIDE, BANK_SLOTS = BANK + MAX_BANKS * BANK_STRIDE, 4, 3
 AT, BOUND, ORDER, REQUEST = 0, 1, 2, 3  # the bank's own clock, place of the shared one, precedence, entry
 # Slots of the controller with one read queue: one of each command and bank, [command, bank] each.
-SLOT_AT, SLOT_BOUND, SLOT_ORDER, SLOT_REQUEST = (SLOT + k * COMMANDS * MAX_BANKS for k in range(4))
+SLOT_AT, SLOT_ORDER, SLOT_REQUEST = (SLOT + k * COMMANDS * MAX_BANKS for k in range(3))
 
 DONE, DONE_SIZE = SLOT + MAX_BANKS * 4 * SLOT_STRIDE, 4096  # when reads under way end, a ring
 ENTRY, ENTRY_STRIDE = DONE + DONE_SIZE, 8

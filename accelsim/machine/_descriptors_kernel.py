@@ -69,19 +69,20 @@ def same_plane(before, row):
 
 @kernel
 def count_descriptors(runs, first):
-    """Descriptors of each tile's fetch and drain.
+    """Descriptors of each transfer.
 
     Parameters
     ----------
-    first : int64 [tiles + 1, 2], first run of each fetch and drain
+    first : int64 [tiles + 1, transfers], first run of each
 
     Returns
     -------
-    int64 [tiles, 2]
+    int64 [tiles, transfers]
     """
-    tiles = first.shape[0] - 1
-    counts = np.zeros((tiles, 2), np.int64)
+    tiles, transfers = first.shape[0] - 1, first.shape[1]
+    counts = np.zeros((tiles, transfers), np.int64)
     for t in range(tiles):
-        counts[t, 0] = describe(runs[first[t, 0] : first[t, 1]]).shape[0]
-        counts[t, 1] = describe(runs[first[t, 1] : first[t + 1, 0]]).shape[0]
+        for i in range(transfers):
+            end = first[t, i + 1] if i + 1 < transfers else first[t + 1, 0]
+            counts[t, i] = describe(runs[first[t, i] : end]).shape[0]
     return counts

@@ -5,6 +5,8 @@ import numpy as np
 from accelsim.jit import kernel
 
 NEVER = np.int64(1) << np.int64(62)
+# In place of a tile that can never start: every tile is timed; or the layer is known to take too long.
+DONE, TOO_LONG = -1, -2
 
 
 @kernel
@@ -74,6 +76,30 @@ def next_fetch(dma, needed, free, done, freed, times, releases):
 
 
 @kernel
+def least_end(computed, rest_compute, tail, channel, rest_bytes, rate):
+    """A layer's end, at least, when part of it is timed.
+
+    Parameters
+    ----------
+    computed : end of the last timed tile's compute; `rest_compute` are the cycles of the tiles behind it
+    tail : cycles of the last tile's drain, at least
+    channel : as of `transfer`; `rest_bytes` are what it still has to move
+    """
+    rate_bytes, rate_cycles, latency = rate
+    moved = channel[0]
+    if rest_bytes > 0:
+        moved += (rest_bytes * rate_cycles + channel[1]) // rate_bytes + latency
+    return max(computed + rest_compute + tail, moved)
+
+
+@kernel
+def drain_tail(drain_bytes, rate):
+    """Cycles of a drain from the compute's end on, at least: the channel's carry may spare the fraction."""
+    rate_bytes, rate_cycles, latency = rate
+    return drain_bytes * rate_cycles // rate_bytes + latency if drain_bytes > 0 else np.int64(0)
+
+
+@kernel
 def replay(
     fetch_bytes,
     drain_bytes,
@@ -85,6 +111,7 @@ def replay(
     rate_bytes,
     rate_cycles,
     latency,
+    most_cycles=NEVER,
 ):
     """Times of every tile.
 
@@ -93,10 +120,11 @@ def replay(
     fetch_bytes ... compute_cycles : int64 [tiles]
     rate_bytes, rate_cycles : int, the channel moves rate_bytes in rate_cycles core cycles
     latency : int, core cycles
+    most_cycles : int, a layer that takes longer need not be timed to its end
 
     Returns
     -------
-    (times, stuck) : int64 [tiles, 7] in the order of TIMELINE; the tile that can never start, or -1
+    (times, stuck) : int64 [tiles, 7] as TIMELINE; the tile that can never start, DONE, TOO_LONG
     """
     tiles, rate = fetch_bytes.size, (rate_bytes, rate_cycles, latency)
     releases = (drain_bytes, release_compute, release_drain)
@@ -105,6 +133,8 @@ def replay(
     free = np.int64(capacity)
     dma = drainer = np.int64(0)  # when the DMA may consider the next fetch, the next drain
     drained = fetched = 0
+    rest_compute, rest_bytes = compute_cycles.sum(), fetch_bytes.sum() + drain_bytes.sum()
+    tail = drain_tail(drain_bytes[tiles - 1], rate)
     while drained < tiles:
         # Kept only if the fetch goes next: a drain served before it may free bytes earlier.
         issue, would_free, computes, drains, empties = NEVER, free, freed[0], freed[1], freed[2]
@@ -121,6 +151,7 @@ def replay(
             times[drained, 5], drainer, times[drained, 6] = transfer(
                 channel, drain_issue, drain_bytes[drained], rate
             )
+            rest_bytes -= drain_bytes[drained]
             drained += 1
         else:
             free = would_free - reserve[fetched]
@@ -130,5 +161,9 @@ def replay(
             before = times[fetched - 1, 4] if fetched > 0 else np.int64(0)
             times[fetched, 3] = max(times[fetched, 2], before)
             times[fetched, 4] = times[fetched, 3] + compute_cycles[fetched]
+            rest_compute -= compute_cycles[fetched]
+            rest_bytes -= fetch_bytes[fetched]
+            if least_end(times[fetched, 4], rest_compute, tail, channel, rest_bytes, rate) > most_cycles:
+                return times, TOO_LONG
             fetched += 1
-    return times, -1
+    return times, DONE

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.errors import InputError
 from accelsim.hardware import BankedDram, DramDevice
 from accelsim.machine import _banked_state as S
 
@@ -22,6 +23,11 @@ class Controller:
     offers : requests offered in a clock
     return_clocks : from the last data of a read to a free place in the window
     write_high, write_low, write_idle : entries; idle: writes are served when no read waits and so many do
+
+    Raises
+    ------
+    InputError
+        If writes that wait for others (`write_idle`), or reads for writes (`write_low`), could wait for ever.
     """
 
     scheduler: str = "frfcfs"
@@ -37,6 +43,24 @@ class Controller:
     posted_writes: bool = False
     offers: int = 4
     return_clocks: int = 0
+
+    def __post_init__(self) -> None:
+        if self.write_low < 1:
+            raise InputError(
+                f"Controller: write_low must be at least 1, not {self.write_low}: "
+                "no fewer writes can wait, and reads would wait for ever"
+            )
+        most = 1
+        if self.scheduler == "bank_queues":
+            most = self.write_entries
+            if self.window is not None and not self.posted_writes:
+                most = min(most, self.window)
+        if self.write_idle > most:
+            raise InputError(
+                f"Controller: write_idle must be at most {most} under {self.scheduler} (write_entries="
+                f"{self.write_entries}, window={self.window}, posted_writes={self.posted_writes}), "
+                f"not {self.write_idle}: fewer writes would wait for ever"
+            )
 
     @classmethod
     def of(cls, dram: BankedDram) -> "Controller":
@@ -65,7 +89,7 @@ def fresh_state(device: DramDevice, ranks: int, controller: Controller) -> Ints:
     for place, value in (_timing(device) | _settings(device, ranks, controller)).items():
         m[place] = value
     m[S.DUE], m[S.OFFER_CLOCK] = device["tREFI"], -1
-    m[S.BEST_AT :][: S.COMMANDS], m[S.BEST_BANK :][: S.COMMANDS] = S.FAR, -1
+    m[S.BEST_AT :][: S.COMMANDS] = S.FAR
     for rank in range(ranks):
         m[S.RANK + rank * S.RANK_STRIDE :][:4] = _LONG_AGO
     for b in range(banks):
@@ -80,10 +104,6 @@ def fresh_state(device: DramDevice, ranks: int, controller: Controller) -> Ints:
     if with_queues:
         slots = m[S.SLOT : S.DONE].reshape(-1, S.SLOT_STRIDE)
         slots[:, S.AT], slots[:, S.BOUND] = S.FAR, S.SHARED
-    else:
-        groups = np.arange(banks) // device.banks_per_group
-        for command in range(S.COMMANDS):
-            m[S.SLOT_BOUND + command * S.MAX_BANKS :][:banks] = S.SHARED + command * S.MAX_GROUPS + groups
     places = S.ENTRY + S.ENTRY_STRIDE * np.arange(entries)
     m[places + S.NEXT] = np.append(places[1:], -1)
     m[S.FREE] = S.ENTRY
@@ -127,6 +147,7 @@ def _settings(device: DramDevice, ranks: int, controller: Controller) -> dict[in
     return {
         S.BANKS: device.banks * ranks,
         S.GROUPS: device.bank_groups * ranks,
+        S.GROUP_BITS: device.banks_per_group.bit_length() - 1,
         S.RANK_BANKS: device.banks,
         S.RANKS: ranks,
         S.BUSES: device.command_buses,

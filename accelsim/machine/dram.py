@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from accelsim import units
+from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator, BankedDram
 from accelsim.machine import _banked_state as S
 from accelsim.machine.banked import Controllers, Ints, bursts
@@ -102,6 +103,31 @@ class BankedChannel:
     def counts(self) -> dict[str, int]:
         """Activations, precharges, reads, writes, refreshes and row hits so far, what waits included."""
         return self._controllers.counts()
+
+    def layer_counts(self, cycles: int) -> dict[str, int]:
+        """`tables.BANKED` of a layer of so many cycles that has moved all it moves.
+
+        The controllers refresh up to their last command; refreshes are those of the whole layer, by time.
+
+        Raises
+        ------
+        AuditError
+            If the controllers have refreshed more often than refreshes fell due.
+        """
+        counts = self.counts()
+        device, states = self._controllers.device, self._controllers.states
+        ranks = sum(int(state[S.RANKS]) for state in states)
+        due = cycles / self._ratio / device["tREFI"] * ranks
+        if counts["refreshes"] > due:
+            raise AuditError(f"DRAM: {counts['refreshes']} refreshes, but {float(due):.1f} fell due")
+        return {
+            "dram_activations": counts["activations"],
+            "dram_precharges": counts["precharges"],
+            "dram_read_bursts": counts["reads"],
+            "dram_write_bursts": counts["writes"],
+            "dram_row_hits": counts["row_hits"],
+            "dram_refreshes": round(due),
+        }
 
     def requests(self) -> tuple[Ints, Ints, Ints, Ints]:
         """(request clock, response clock, address, write) of every burst, DRAM clocks; with record=True."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
-from accelsim.machine.inputs import drain_bytes, fetch_bytes, region_bytes, stall_cycles
+from accelsim.machine.inputs import drain_bytes, fetch_bytes, part_reservations, region_bytes, stall_cycles
 from accelsim.tables import TIMELINE, Table
 
 
@@ -28,8 +28,11 @@ def tile_waits(timeline: Table) -> dict[str, Any]:
     # waits for bytes that undrained outputs hold.
     reserved = timeline["reserved_cycle"]
     drained = np.maximum(reserved - computed, 0)
-    issued = reserved + timeline["fetch_descriptor_cycles"]
-    described = np.maximum(issued - np.maximum(reserved, computed), 0)
+    described = _after(computed, reserved, reserved + timeline["fetch_descriptor_cycles"])
+    for part in ("second", "third"):
+        reserved = timeline[f"{part}_reserved_cycle"]
+        drained += _after(computed, timeline[f"{part}_asked_cycle"], reserved)
+        described += _after(computed, reserved, reserved + timeline[f"{part}_descriptor_cycles"])
     rest = gaps - drained - described
     at_ports = np.minimum(rest, timeline["fetch_scratchpad_cycles"])
     waits = {
@@ -41,6 +44,11 @@ def tile_waits(timeline: Table) -> dict[str, Any]:
     for cause, cycles in _tail_cycles(timeline).items():
         waits[cause][-1] += cycles
     return waits
+
+
+def _after(instant: Any, begin: Any, end: Any) -> Any:
+    """What of [begin, end) is not before an instant: int64 [tiles]."""
+    return np.maximum(end - np.maximum(begin, instant), 0)
 
 
 def _tail_cycles(timeline: Table) -> dict[str, int]:
@@ -92,7 +100,7 @@ def _ordered(what: str, before: Any, after: Any) -> None:
 
 def _channel(work: Table, timeline: Table, chip: Accelerator) -> None:
     """Occupancies of the DRAM channel must not overlap; chunks of a fetch and of a drain may take turns."""
-    if chip.dma.chunk_bytes is not None or chip.dram.model != "bandwidth":
+    if chip.dma.chunk_bytes is not None or len(chip.dma.parts) > 1 or chip.dram.model != "bandwidth":
         return
     fetches, drains = fetch_bytes(work) > 0, drain_bytes(work) > 0
     starts = np.concatenate([timeline["fetch_start_cycle"][fetches], timeline["drain_start_cycle"][drains]])
@@ -103,12 +111,15 @@ def _channel(work: Table, timeline: Table, chip: Accelerator) -> None:
 
 def _balance(work: Table, timeline: Table, chip: Accelerator) -> None:
     """Scratchpad bytes, from reservations and releases: never over the capacity, 0 at the end."""
-    cycles = np.concatenate(
-        [timeline["reserved_cycle"], timeline["compute_end_cycle"], timeline["drain_end_cycle"]]
-    )
-    reserve, after_compute, after_drain = region_bytes(work, chip)
+    parts = len(chip.dma.parts)
+    reserved = [timeline[f"{part}reserved_cycle"] for part in ("", "second_", "third_")[:parts]]
+    cycles = np.concatenate([*reserved, timeline["compute_end_cycle"], timeline["drain_end_cycle"]])
+    reserve = part_reservations(work, chip)
+    _, after_compute, after_drain = region_bytes(work, chip)
     for region, capacity in enumerate(chip.scratchpad.regions):
-        change = np.concatenate([reserve[:, region], -after_compute[:, region], -after_drain[:, region]])
+        change = np.concatenate(
+            [*reserve[:, :, region].T, -after_compute[:, region], -after_drain[:, region]]
+        )
         order = np.lexsort((change, cycles))  # of one cycle, releases count first
         held = np.cumsum(change[order])
         if held[-1] != 0:

@@ -1,6 +1,7 @@
 """What the machine needs of WORK and of a chip: bytes and regions, descriptors, accesses to the scratchpad.
 
-Both the SimPy processes and the recurrence take it from here (docs/machine.md).
+Both the SimPy processes and the recurrence take it from here (docs/machine.md). A *transfer* is a part of a
+tile's fetch (of which `Dma.parts` says how many there are) or, the last one, its drain.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
+from accelsim.machine.ports import Ports, ports
 from accelsim.machine.requests import Requests
 from accelsim.tables import Table
 
@@ -24,26 +26,27 @@ class Inputs:
 
     Attributes
     ----------
-    moved : int64 [tiles, 2], DRAM bytes of the fetch and of the drain
-    setup : int64 [tiles, 2], cycles of their descriptors
-    words : int64 [tiles, 2, ports], their accesses at each kind of port of the scratchpad
-    pace : int64 [tiles, ports], accesses that the array makes in a cycle of the tile's compute
-    slots : int64 [ports], accesses possible in a cycle
-    reserve, release_compute, release_drain : int64 [tiles, regions]
+    moved : int64 [tiles, transfers], DRAM bytes
+    setup : int64 [tiles, transfers], cycles of their descriptors
+    ports : accesses of array and transfers
+    pace : int64 [tiles, lanes], accesses that the array makes in a cycle of the tile's compute
+    reserve : int64 [tiles, parts, regions]
+    release_compute, release_drain : int64 [tiles, regions]
     compute_cycles : int64 [tiles], `stall_cycles` included
     stall_cycles : int64 [tiles], what too few banks add
+    requests : the runs, a transfer each; None if none were given
     """
 
     moved: Ints
     setup: Ints
-    words: Ints
+    ports: Ports
     pace: Ints
-    slots: Ints
     reserve: Ints
     release_compute: Ints
     release_drain: Ints
     compute_cycles: Ints
     stall_cycles: Ints
+    requests: Requests | None
 
 
 def inputs(work: Table, chip: Accelerator, requests: Requests | None = None) -> Inputs:
@@ -51,45 +54,71 @@ def inputs(work: Table, chip: Accelerator, requests: Requests | None = None) -> 
 
     Parameters
     ----------
-    requests : needed by a chip whose descriptors take cycles
+    requests : needed by a chip that `needs_runs`
 
     Raises
     ------
     AuditError
-        If they are needed and missing.
+        If they are needed and missing, or are not those of WORK.
     """
+    if requests is None and (key := needs_runs(chip)):
+        raise AuditError(f"{key}: the runs of the tiles are not given")
     moved = np.stack([fetch_bytes(work), drain_bytes(work)], axis=1)
+    if requests is not None and len(chip.dma.parts) > 1:
+        requests = requests.in_parts(chip.dma.parts)
+        moved = _part_bytes(work, requests, chip.dram.burst_bytes)
     setup = np.zeros_like(moved)
-    if chip.dram.model == "banked" and requests is None:
-        raise AuditError("dram.model: the runs of the tiles are not given")
-    if chip.dma.descriptor_cycles:
-        if requests is None:
-            raise AuditError("dma.descriptor_cycles: the runs of the tiles are not given")
+    if requests is not None and chip.dma.descriptor_cycles:
         setup = requests.descriptor_counts() * chip.dma.descriptor_cycles * (moved > 0)
-    array, words = _accesses(work, chip)
-    slots = _slots(chip)
-    stall = stall_cycles(work, chip)
+    accesses = ports(work, chip)
+    stall = _stall_cycles(work, accesses)
     needed = work["compute_cycles"] + stall
-    reserve, release_compute, release_drain = region_bytes(work, chip)
+    _, release_compute, release_drain = region_bytes(work, chip)
     return Inputs(
         moved=moved,
         setup=setup,
-        words=words,
-        pace=-(-array // np.maximum(needed, 1)[:, None]),
-        slots=slots,
-        reserve=reserve,
+        ports=accesses,
+        pace=-(-accesses.array // np.maximum(needed, 1)[:, None]),
+        reserve=part_reservations(work, chip),
         release_compute=release_compute,
         release_drain=release_drain,
         compute_cycles=needed,
         stall_cycles=stall,
+        requests=requests,
     )
+
+
+def needs_runs(chip: Accelerator) -> str | None:
+    """The key for which a chip's times depend on the runs of its tiles; None if they do not."""
+    needed = {
+        "dram.model": chip.dram.model == "banked",
+        "dma.descriptor_cycles": chip.dma.descriptor_cycles > 0,
+        "dma.operand_order": len(chip.dma.parts) > 1,
+    }
+    return next((key for key, needs in needed.items() if needs), None)
 
 
 def stall_cycles(work: Table, chip: Accelerator) -> Ints:
     """Cycles by which each tile's accesses to the scratchpad outlast its compute: int64 [tiles]."""
-    array, slots = _accesses(work, chip)[0], _slots(chip)
-    ports = (-(-array // slots)).max(axis=1, initial=0)
-    return np.asarray(np.maximum(ports - work["compute_cycles"], 0), np.int64)
+    return _stall_cycles(work, ports(work, chip))
+
+
+def _stall_cycles(work: Table, accesses: Ports) -> Ints:
+    at_ports = (-(-accesses.array // accesses.slots)).max(axis=1, initial=0)
+    return np.asarray(np.maximum(at_ports - work["compute_cycles"], 0), np.int64)
+
+
+def _part_bytes(work: Table, requests: Requests, burst_bytes: int) -> Ints:
+    """DRAM bytes of every transfer, from its runs: int64 [tiles, transfers]."""
+    moved = requests.moved_bytes(burst_bytes)
+    for stream, expected, found in (
+        ("fetch", fetch_bytes(work), moved[:, :-1].sum(axis=1)),
+        ("drain", drain_bytes(work), moved[:, -1]),
+    ):
+        if not np.array_equal(expected, found):
+            t = int(np.argmax(expected != found))
+            raise AuditError(f"tile {t}: the runs of its {stream} move {found[t]} bytes, WORK {expected[t]}")
+    return moved
 
 
 def fetch_bytes(work: Table) -> Any:
@@ -122,46 +151,15 @@ def region_bytes(work: Table, chip: Accelerator) -> tuple[Ints, Ints, Ints]:
     )
 
 
-def _slots(chip: Accelerator) -> Ints:
-    """Accesses possible in a cycle, by region and (of separate ports) reads before writes."""
-    pad = chip.scratchpad
-    if pad.banks is None:
-        return np.zeros(0, np.int64)
-    banks = [pad.banks * size // pad.capacity_bytes for size in pad.regions]
-    return np.repeat(np.array(banks, np.int64), 2 if pad.ports == "separate" else 1)
-
-
-def _accesses(work: Table, chip: Accelerator) -> tuple[Ints, Ints]:
-    """Accesses of the array, and of the fetch and the drain: int64 [tiles, ports], [tiles, 2, ports]."""
-    pad = chip.scratchpad
-
-    def words(column: str) -> Any:
-        return -(-work[column] // pad.word_bytes)
-
-    nothing = np.zeros(len(work), np.int64)
-    # [user][region][read, write]
-    array = [
-        [work["weight_scratchpad_reads"], nothing],
-        [work["activation_scratchpad_reads"], nothing],
-        [words("partial_sum_read_bytes"), words("partial_sum_write_bytes") + words("output_write_bytes")],
-    ]
-    fetch = [
-        [nothing, words("weight_fill_bytes")],
-        [nothing, words("activation_fill_bytes")],
-        [nothing, words("partial_sum_fetch_bytes")],
-    ]
-    # What a tile drains it wrote, or had: as the scratchpad holds it.
-    drain = [
-        [nothing, nothing],
-        [nothing, nothing],
-        [words("output_write_bytes") + words("partial_sum_drain_bytes"), nothing],
-    ]
-    of_users = np.array([array, fetch, drain], np.int64)  # [user, region, port, tiles]
-    if pad.banks is None:
-        return np.zeros((len(work), 0), np.int64), np.zeros((len(work), 2, 0), np.int64)
-    if not pad.is_split:
-        of_users = of_users.sum(axis=1, keepdims=True)
-    if pad.ports == "shared":
-        of_users = of_users.sum(axis=2, keepdims=True)
-    of_users = np.ascontiguousarray(np.moveaxis(of_users.reshape(3, -1, len(work)), 2, 0))
-    return of_users[:, 0], np.ascontiguousarray(of_users[:, 1:])
+def part_reservations(work: Table, chip: Accelerator) -> Ints:
+    """Bytes reserved with each part of a fetch: int64 [tiles, parts, regions]; outputs with the first."""
+    parts, (whole, _, _) = chip.dma.parts, region_bytes(work, chip)
+    if len(parts) == 1:
+        return whole[:, None, :].copy()
+    found = np.zeros((len(work), len(parts), whole.shape[1]), np.int64)
+    own = (work["weight_fill_bytes"], work["activation_fill_bytes"])
+    for part, (operand,) in enumerate(parts):
+        if operand < len(own):
+            found[:, part, operand if chip.scratchpad.is_split else 0] = own[operand]
+    found[:, 0, -1] += work["reserve_bytes"] - own[0] - own[1]
+    return found

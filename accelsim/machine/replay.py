@@ -16,7 +16,7 @@ def replay_layer(work: Table, chip: Accelerator, requests: Requests | None = Non
     tiles = inputs(work, chip, requests)
     times, stuck = _dma_replay_kernel.replay(
         (tiles.moved, tiles.setup),
-        (tiles.words, tiles.pace, tiles.slots),
+        (tiles.ports.slots, tiles.ports.group, tiles.ports.words, tiles.ports.spans, tiles.pace),
         (tiles.reserve, tiles.release_compute, tiles.release_drain, np.array(chip.scratchpad.regions)),
         tiles.compute_cycles,
         tiles.stall_cycles,

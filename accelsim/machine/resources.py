@@ -50,15 +50,16 @@ class Scratchpad:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A part of a tile's fetch or drain, which the channel moves at once.
+    """What the channel moves at once of a transfer.
 
     Attributes
     ----------
     write : a drain
     moved_bytes : of DRAM
     runs : int64 [runs, 2], byte addresses and bytes in whole bursts; None where only bytes are known
-    accesses : of the scratchpad, at each kind of port
-    of_transfer : the same of the whole transfer: it waits while the array leaves nothing of what it needs
+    accesses : of the scratchpad, in each group of ports (`machine.ports`)
+    of_transfer : the same of the whole transfer
+    lanes : that it touches: it waits while the array leaves nothing of one of them
     """
 
     write: bool
@@ -66,6 +67,7 @@ class Chunk:
     runs: Any
     accesses: list[int]
     of_transfer: list[int]
+    lanes: list[int]
 
 
 class Dram:
@@ -77,11 +79,12 @@ class Dram:
         channel: BandwidthChannel | BankedChannel,
         arbitration: str = "in_order",
         slots: Sequence[int] = (),
+        group: Sequence[int] = (),
     ) -> None:
         self.env = env
         self.channel = channel
         self.pace: Sequence[int] | None = None  # accesses in a cycle of the tile that computes
-        self._slots = slots
+        self._slots, self._group = slots, group
         self._arbitration = arbitration
         self._requests: list[tuple[int, bool, int, Chunk, simpy.Event]] = []
         self._issued = count()
@@ -113,15 +116,13 @@ class Dram:
             return cycle, fetch, number
         return fetch == (self._arbitration == "drains_first"), number
 
-    def _spare(self, port: int) -> int:
-        return self._slots[port] - (self.pace[port] if self.pace is not None else 0)
+    def _spare(self, lane: int) -> int:
+        return self._slots[lane] - (self.pace[lane] if self.pace is not None else 0)
 
     def _decide(self, _: simpy.Event) -> None:
         self._deciding = False
         served = [
-            request
-            for request in self._requests
-            if all(self._spare(port) > 0 for port, n in enumerate(request[3].of_transfer) if n)
+            request for request in self._requests if all(self._spare(lane) > 0 for lane in request[3].lanes)
         ]
         if not served:
             return  # until the tile that computes has ended
@@ -131,9 +132,12 @@ class Dram:
         now = int(self.env.now)
         start, end, completion = self._moved(now, chunk)
         needed = 0
-        for port, (own, of_all) in enumerate(zip(chunk.accesses, chunk.of_transfer, strict=True)):
-            if of_all > self._spare(port):  # else all fit in one cycle, which the channel may round away
-                needed = max(needed, ceil_div(own, self._spare(port)))
+        for lane in chunk.lanes:
+            group, spare = self._group[lane], self._spare(lane)
+            if (
+                chunk.of_transfer[group] > spare
+            ):  # else all fit in one cycle, which the channel may round away
+                needed = max(needed, ceil_div(chunk.accesses[group], spare))
         longer = max(start + needed - end, 0)
         waited = now - max(self._free_cycle, issued)
         self._busy = True

@@ -8,7 +8,7 @@ import numpy as np
 
 from accelsim.jit import kernel
 from accelsim.mapper import _cost_kernel as at
-from accelsim.mapper._cost_kernel import cost_of, figures_of, least_cycles
+from accelsim.mapper._cost_kernel import cost_of, set_figures
 from accelsim.mapper._operand_kernel import (
     HELD,
     MOVED,
@@ -32,6 +32,15 @@ MOST, FEWEST, ROW = 14, 17, 20
 def counts_of(sizes_of, extents):
     """Tiles of each loop: int64 [5]."""
     return (extents + sizes_of - 1) // sizes_of
+
+
+@kernel
+def cut_loops(counts):
+    """Which loops have more than one tile, one bit each."""
+    cut = 0
+    for loop in range(5):
+        cut |= (1 if counts[loop] > 1 else 0) << loop
+    return cut
 
 
 @kernel
@@ -121,11 +130,11 @@ def reserve_of(box, counts, layer, chip, stay):
 def tiling_costs(rows, objective, prices, machine):
     """Lower bound of what any plan of each tiling costs, inf if none can fit: float64 [tilings, 2]."""
     costs = np.full((rows.shape[0], 2), np.inf)
+    figures = np.empty(6, np.int64)
     for tiling in range(rows.shape[0]):
         row = rows[tiling]
         if least_live(row) <= machine[CAPACITY]:
-            figures = figures_of(1, 1, 1, row, machine)
-            figures[at.F_CYCLES] = least_cycles(figures, row, machine)
+            set_figures(figures, 1, 1, 1, row, machine)
             kind = at.CYCLES if objective == at.PARETO else objective
             costs[tiling, 0], costs[tiling, 1] = cost_of(kind, figures, prices, machine)
     return costs

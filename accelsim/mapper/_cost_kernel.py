@@ -11,7 +11,7 @@
 import numpy as np
 
 from accelsim.jit import kernel
-from accelsim.mapper._walk_kernel import LATENCY, RATE_BYTES, RATE_CYCLES, WORD_BYTES
+from accelsim.mapper._walk_kernel import LATENCY, NEVER, RATE_BYTES, RATE_CYCLES, WORD_BYTES
 
 DRAM, CYCLES, ENERGY, EDP, PARETO = range(5)
 # Figures of a plan, int64: what is moved and read, and how long it takes.
@@ -45,11 +45,10 @@ def accesses(moved_bytes, machine):
 
 
 @kernel
-def figures_of(times_weights, times_activations, times_outputs, sums, machine):
-    """Figures of a plan that opens its operands so often; cycles are 0: int64 [6]."""
+def set_figures(found, times_weights, times_activations, times_outputs, sums, machine):
+    """Set the figures int64 [6] of a plan that opens its operands so often; of the cycles a lower bound."""
     spilled = times_outputs - 1
     kept = sums[C_TILES] - 1
-    found = np.zeros(6, np.int64)
     found[F_READ] = (
         sums[TABLES]
         + times_weights * sums[WEIGHTS]
@@ -57,8 +56,9 @@ def figures_of(times_weights, times_activations, times_outputs, sums, machine):
         + spilled * sums[MOVED_PARTIALS]
     )
     found[F_WRITTEN] = sums[OUTPUTS] + spilled * sums[MOVED_PARTIALS]
+    drained = sums[HELD_OUTPUTS] if sums[OUTPUTS] > 0 else np.int64(0)  # kept ones are not read back
     found[F_PAD_READS] = (
-        accesses(sums[HELD_OUTPUTS], machine)
+        accesses(drained, machine)
         + accesses(spilled * sums[PARTIALS], machine)
         + accesses(kept * sums[PARTIALS], machine)
     )
@@ -70,7 +70,7 @@ def figures_of(times_weights, times_activations, times_outputs, sums, machine):
         + accesses(sums[HELD_OUTPUTS], machine)
     )
     found[F_COMPUTE] = sums[COMPUTE]
-    return found
+    found[F_CYCLES] = least_cycles(found, sums, machine)
 
 
 @kernel
@@ -117,3 +117,39 @@ def cost_of(objective, figures, prices, machine):
     if objective == ENERGY:
         return energy, np.float64(cycles)
     return energy * cycles, np.float64(cycles)
+
+
+@kernel
+def better(cost, best):
+    """Whether a cost (first, second) is less than the best."""
+    return cost[0] < best[0] or (cost[0] == best[0] and cost[1] < best[1])
+
+
+@kernel
+def affordable_cycles(objective, figures, prices, machine, best):
+    """The most cycles with which a plan of such figures costs less than the best, or NEVER if any do.
+
+    Every cost rises with the cycles: doubled steps until one costs too much, halved steps back.
+
+    Parameters
+    ----------
+    figures : int64 [6], whose cycles cost less than the best; the same afterwards
+    """
+    least, step = figures[F_CYCLES], np.int64(1)
+    enough = least
+    while step < NEVER:
+        figures[F_CYCLES] = least + step
+        if not better(cost_of(objective, figures, prices, machine), best):
+            break
+        enough = least + step
+        step *= 2
+    if step >= NEVER:
+        figures[F_CYCLES] = least
+        return NEVER
+    while step > 1:
+        step //= 2
+        figures[F_CYCLES] = enough + step
+        if better(cost_of(objective, figures, prices, machine), best):
+            enough += step
+    figures[F_CYCLES] = least
+    return enough

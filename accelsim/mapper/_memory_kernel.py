@@ -16,8 +16,7 @@ from accelsim.jit import kernel
 # The arrays: int64 [tilings, 3]; [tilings, sums]; [plans, 6], the last its walk or -1; [words];
 # [walks, 3]; [4].
 STATE, EXACT, PLANS, WORDS, WALKS, USED = range(6)
-LEVEL, FIRST, COUNT = range(3)  # of a tiling: what of its sums is exact; where its plans are, and how many
-ACTIVATIONS, ALL = 1, 2  # levels; 0: none
+IS_EXACT, FIRST, COUNT = range(3)  # of a tiling: its sums are exact; where its plans are or -1, how many
 WALK = 5  # of a plan
 OFFSET, TILES, LIVE = range(3)  # of a walk
 PLANS_USED, WORDS_USED, WALKS_USED, LACKED = range(4)  # LACKED: something was not kept for want of room
@@ -25,8 +24,10 @@ PLANS_USED, WORDS_USED, WALKS_USED, LACKED = range(4)  # LACKED: something was n
 
 @kernel
 def recalled_plans(tiling, memory):
-    """(where they are, plans int64 [plans, 5]); none if they are not known."""
+    """(where they are, plans int64 [plans, 5]); -1 and none if they are not known."""
     first, count = memory[STATE][tiling, FIRST], memory[STATE][tiling, COUNT]
+    if first < 0:
+        return first, memory[PLANS][:0, :WALK].copy()
     return first, memory[PLANS][first : first + count, :WALK].copy()
 
 
@@ -43,13 +44,6 @@ def remember_plans(tiling, plans, memory):
     used[PLANS_USED] += count
     memory[STATE][tiling, FIRST], memory[STATE][tiling, COUNT] = first, count
     return first
-
-
-@kernel
-def remember_sums(tiling, sums, level, memory):
-    """Keep a tiling's sums, and what of them is exact."""
-    memory[EXACT][tiling] = sums
-    memory[STATE][tiling, LEVEL] = level
 
 
 @kernel

@@ -4,8 +4,9 @@
 
     for tilings by rising bound              # bytes once, without burst waste; compute; nothing waits
       until the bound is no better than the best
+      bytes exact                            # _sums_kernel
       for orders, residency whose space can suffice
-        for those by rising bound            # bytes exact
+        for those by rising bound
           until the bound is no better than the best
           walk, replay                       # space and cycles exact
 """
@@ -14,8 +15,8 @@ import numpy as np
 
 from accelsim.jit import kernel
 from accelsim.mapper import _cost_kernel as at
-from accelsim.mapper._bounds_kernel import FEWEST, MOST, counts_of
-from accelsim.mapper._cost_kernel import cost_of, figures_of, least_cycles
+from accelsim.mapper._bounds_kernel import FEWEST, MOST, counts_of, cut_loops
+from accelsim.mapper._cost_kernel import affordable_cycles, better, cost_of, set_figures
 from accelsim.mapper._front_kernel import (
     FIGURES,
     FOUND,
@@ -27,28 +28,34 @@ from accelsim.mapper._front_kernel import (
     kept_front,
 )
 from accelsim.mapper._memory_kernel import (
-    ACTIVATIONS,
-    ALL,
     EXACT,
-    LEVEL,
+    IS_EXACT,
     STATE,
     recalled_plans,
     recalled_walk,
     remember_plans,
-    remember_sums,
     remember_walk,
 )
-from accelsim.mapper._operand_kernel import (
-    HELD,
-    MOVED,
-    PARTIAL,
-    PARTIAL_MOVED,
-    activation_tiles,
-    output_tiles,
-    weight_tiles,
+from accelsim.mapper._operand_kernel import activation_tiles, output_tiles, weight_tiles
+from accelsim.mapper._sums_kernel import (
+    MORE,
+    activation_rows,
+    activations_moved,
+    output_rows,
+    outputs_moved,
+    partials_moved,
 )
 from accelsim.mapper._tile_bytes_kernel import GROUPS
-from accelsim.mapper._walk_kernel import CAPACITY, NEVER, estimates, multiplicity, replayed, walked
+from accelsim.mapper._walk_kernel import (
+    CAPACITY,
+    NEVER,
+    estimates,
+    loops_of,
+    multiplicity,
+    replayed,
+    requests_of,
+    steps_of,
+)
 
 
 @kernel
@@ -71,33 +78,6 @@ def least_resident(order, counts, uses, most, fewest, held):
 
 
 @kernel
-def least_live_of(order, resident, counts, uses, row):
-    """As `least_live`, of an order and residency."""
-    fewest, more = np.int64(0), np.int64(0)
-    held = (row[at.HELD_WEIGHTS], row[at.HELD_ACTIVATIONS], np.int64(0))
-    for operand in range(3):
-        peak = row[MOST + operand]
-        if resident[operand]:
-            peak = least_resident(order, counts, uses[operand], peak, row[FEWEST + operand], held[operand])
-        fewest += row[FEWEST + operand]
-        more = max(more, peak - row[FEWEST + operand])
-    return fewest + more
-
-
-@kernel
-def with_outputs(sums, outputs):
-    """A tiling's sums get the exact ones of its outputs."""
-    sums[at.OUTPUTS], sums[at.HELD_OUTPUTS] = outputs[:, MOVED].sum(), outputs[:, HELD].sum()
-    sums[at.PARTIALS], sums[at.MOVED_PARTIALS] = outputs[:, PARTIAL].sum(), outputs[:, PARTIAL_MOVED].sum()
-
-
-@kernel
-def better(cost, best):
-    """Whether a cost (first, second) is less than the best."""
-    return cost[0] < best[0] or (cost[0] == best[0] and cost[1] < best[1])
-
-
-@kernel
 def plans_of(row, counts, orders, residents, every, uses, machine):
     """Orders and residency of a tiling that can fit and differ.
 
@@ -112,20 +92,28 @@ def plans_of(row, counts, orders, residents, every, uses, machine):
     int64 [plans, 5], which order, which set, and how often weights, activations, outputs are opened
     """
     plans = np.empty((orders.shape[0] * residents.shape[0], 5), np.int64)
+    times, peaks = np.ones((2, 3), np.int64), np.empty((2, 3), np.int64)  # not resident; resident
+    held = (row[at.HELD_WEIGHTS], row[at.HELD_ACTIVATIONS], np.int64(0))
+    fewest = row[FEWEST : FEWEST + 3].sum()
     found = 0
     for o in range(orders.shape[0]):
-        plain = [multiplicity(orders[o], counts, uses[operand], False) for operand in range(3)]
+        for operand in range(3):
+            times[0, operand] = multiplicity(orders[o], counts, uses[operand], False)
+            most, least = row[MOST + operand], row[FEWEST + operand]
+            peak = least_resident(orders[o], counts, uses[operand], most, least, held[operand])
+            peaks[0, operand], peaks[1, operand] = most - least, peak - least
         for r in range(residents.shape[0]):
-            idle = False
+            idle, more = False, np.int64(0)
             for operand in range(3):
-                idle = idle or (residents[r, operand] and plain[operand] == 1)
+                kept = 1 if residents[r, operand] else 0
+                idle = idle or (kept == 1 and times[0, operand] == 1)
+                more = max(more, peaks[kept, operand])
+                plans[found, 2 + operand] = times[kept, operand]
             if idle and not every:
                 continue  # each of its tiles is opened once in any case
-            if least_live_of(orders[o], residents[r], counts, uses, row) > machine[CAPACITY]:
+            if fewest + more > machine[CAPACITY]:
                 continue
             plans[found, 0], plans[found, 1] = o, r
-            for operand in range(3):
-                plans[found, 2 + operand] = 1 if residents[r, operand] else plain[operand]
             found += 1
     return plans[:found]
 
@@ -137,8 +125,7 @@ def least_costs(plans, sums, objective, prices, machine):
     figures = np.empty((plans.shape[0], 6), np.int64)
     kind = at.CYCLES if objective == at.PARETO else objective
     for i in range(plans.shape[0]):
-        figures[i] = figures_of(plans[i, 2], plans[i, 3], plans[i, 4], sums, machine)
-        figures[i, at.F_CYCLES] = least_cycles(figures[i], sums, machine)
+        set_figures(figures[i], plans[i, 2], plans[i, 3], plans[i, 4], sums, machine)
         costs[i, 0], costs[i, 1] = cost_of(kind, figures[i], prices, machine)
     return costs, figures
 
@@ -161,45 +148,35 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
     (plans found, walks that it took)
     """
     tilings, choices, widths, orders, orders_of, residents, every = space
-    uses, extents, layer, chip, _, _, sizes = problem
-    exact = memory[EXACT]
+    uses, extents, layer, _, _, _, sizes = problem
     members, walks = 0, 0
     best = (np.inf, np.inf)
     pareto = objective == at.PARETO
-    grouped = widths[1] if layer[GROUPS] > 1 else 1
-    moved_activations = np.full((widths[0], grouped, widths[2], widths[3], widths[4]), -1, np.int64)
+    known = nothing_known(widths, layer, sizes)
+    figure = np.empty((1, 6), np.int64)
     for tiling in by_bound:
         if not np.isfinite(costs[tiling, 0]) or (not pareto and not better(costs[tiling], best)):
             break
-        # No plan opens its operands less often than once.
-        exact_known = memory[STATE][tiling, LEVEL] >= ACTIVATIONS and not pareto
-        if exact_known and not better(least_cost(exact[tiling], objective, prices, machine), best):
-            continue
         sizes_of = np.array([choices[loop, tilings[tiling, loop]] for loop in range(5)])
         counts = counts_of(sizes_of, extents)
+        sums = memory[EXACT][tiling]
+        if not memory[STATE][tiling, IS_EXACT]:
+            sums[:] = rows[tiling]
+            set_exact(sums, tilings[tiling], sizes_of, counts, problem, known)
+            memory[STATE][tiling, IS_EXACT] = 1
+        set_figures(figure[0], 1, 1, 1, sums, machine)
+        if not may_be_best(figure, best, objective, prices, machine, front, members):
+            continue
         own = orders[cut_loops(counts), : orders_of[cut_loops(counts)]]
         first, plans = recalled_plans(tiling, memory)
-        if plans.shape[0] == 0:
-            plans = plans_of(rows[tiling], counts, own, residents, every, uses, machine)
+        if first < 0:
+            plans = plans_of(sums, counts, own, residents, every, uses, machine)
             first = remember_plans(tiling, plans, memory)
-        sums = exact[tiling].copy()
         least, figures = least_costs(plans, sums, objective, prices, machine)
-        if not any_left(least, best, figures, prices, front, members, pareto):
+        if not may_be_best(figures, best, objective, prices, machine, front, members):
             continue
-        activations = np.empty((0, 2), np.int64)
-        if memory[STATE][tiling, LEVEL] < ACTIVATIONS:
-            n, k, c, p, q = tilings[tiling]
-            k = k if layer[GROUPS] > 1 else 0
-            if moved_activations[n, k, c, p, q] < 0:
-                activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
-                moved_activations[n, k, c, p, q] = activations[:, MOVED].sum()
-            sums[at.ACTIVATIONS] = moved_activations[n, k, c, p, q]
-            remember_sums(tiling, sums, ACTIVATIONS, memory)
-            least, figures = least_costs(plans, sums, objective, prices, machine)
-            if not any_left(least, best, figures, prices, front, members, pareto):
-                continue
         best, members, took = walk_tiling(
-            tiling, sizes_of, plans, first, own, residents, activations, sums, best, members,
+            sizes_of, plans, first, least, figures, own, residents, sums, best, members,
             objective, prices, machine, problem, memory, front,
         )  # fmt: skip
         walks += took
@@ -207,25 +184,48 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
 
 
 @kernel
-def least_cost(sums, objective, prices, machine):
-    """Lower bound of the cost of any plan of a tiling with these sums."""
-    figures = figures_of(1, 1, 1, sums, machine)
-    figures[at.F_CYCLES] = least_cycles(figures, sums, machine)
-    return cost_of(objective, figures, prices, machine)
+def nothing_known(widths, layer, sizes):
+    """Room for what tilings share: rows of cuts of activations and of outputs, bytes of all activations.
+
+    -1 where nothing is known yet.
+    """
+    grouped = widths[1] if layer[GROUPS] > 1 else 1
+    activation_rows = np.full((grouped, widths[2], widths[4], sizes[3].shape[1] + MORE), -1, np.int64)
+    output_rows = np.full((widths[1], widths[4], 2), -1, np.int64)
+    activations = np.full((widths[0], grouped, widths[2], widths[3], widths[4]), -1, np.int64)
+    return activation_rows, output_rows, activations
 
 
 @kernel
-def cut_loops(counts):
-    """Which loops have more than one tile, one bit each."""
-    cut = 0
-    for loop in range(5):
-        cut |= (1 if counts[loop] > 1 else 0) << loop
-    return cut
+def set_exact(sums, tiling, sizes_of, counts, problem, known):
+    """The bounds of a tiling's sums become exact.
+
+    Parameters
+    ----------
+    tiling : int64 [5], which choice of each loop; `known` of `nothing_known`
+    """
+    extents, layer, chip, sizes = problem[1], problem[2], problem[3], problem[6]
+    of_activations, of_outputs, moved = known
+    n, k, c, p, q = tiling
+    rows = of_outputs[k, q]
+    if rows[0] < 0:
+        output_rows(sizes_of, counts, extents, layer, chip, sizes, rows)
+    sums[at.OUTPUTS], sums[at.HELD_OUTPUTS] = outputs_moved(
+        sizes_of, counts, extents, layer, chip, sizes, rows
+    )
+    sums[at.MOVED_PARTIALS] = partials_moved(sizes_of, counts, extents, chip)
+    k = k if layer[GROUPS] > 1 else 0
+    if moved[n, k, c, p, q] < 0:
+        rows = of_activations[k, c, q]
+        if rows[0] < 0:
+            activation_rows(sizes_of, counts, extents, layer, chip, sizes, rows)
+        moved[n, k, c, p, q] = activations_moved(sizes_of, counts, extents, layer, chip, sizes, rows)
+    sums[at.ACTIVATIONS] = moved[n, k, c, p, q]
 
 
 @kernel
 def walk_tiling(
-    tiling, sizes_of, plans, first, orders, residents, activations, sums, best, members,
+    sizes_of, plans, first, least, figures, orders, residents, sums, best, members,
     objective, prices, machine, problem, memory, front,
 ):  # fmt: skip
     """Walk the plans of a tiling that may be better than what was found, by rising bound.
@@ -235,15 +235,10 @@ def walk_tiling(
     (best cost, plans found, walks)
     """
     uses, extents, layer, chip, estimate, rate, sizes = problem
-    counts = counts_of(sizes_of, extents)
+    counts, loops = counts_of(sizes_of, extents), loops_of(uses)
     pareto = objective == at.PARETO
-    outputs = np.empty((0, 2), np.int64)
-    if memory[STATE][tiling, LEVEL] < ALL:
-        outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
-        with_outputs(sums, outputs)
-        remember_sums(tiling, sums, ALL, memory)
-    weights, of_ends = outputs[:0], sizes_of[:0]
-    least, figures = least_costs(plans, sums, objective, prices, machine)
+    weights = activations = outputs = np.empty((0, 0), np.int64)
+    of_ends = sizes_of[:0]  # none of these is made where every walk is remembered
     walks = 0
     for i in np.argsort(least[:, 0]):
         if pareto:
@@ -256,18 +251,17 @@ def walk_tiling(
         if requests.shape[1] == 0:
             if of_ends.size == 0:
                 weights = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
-                of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
-            if outputs.shape[0] == 0:
-                outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
-            if activations.shape[0] == 0:
                 activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
-            requests, live = walked(
-                order, resident, counts, uses, layer, weights, activations, outputs, of_ends,
-                sums[at.TABLES], chip,
-            )  # fmt: skip
+                outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
+            steps = steps_of(order, resident, counts, loops, layer[GROUPS] > 1)
+            requests, live = requests_of(steps, weights, activations, outputs, of_ends, sums[at.TABLES], chip)
             remember_walk(first, i, requests, live, memory)
             walks += 1
-        cycles = replayed(requests, machine) if live <= machine[CAPACITY] else NEVER
+        if live > machine[CAPACITY]:
+            continue
+        enough = NEVER if pareto else affordable_cycles(objective, figures[i], prices, machine, best)
+        cycles = replayed(requests, machine, enough)
         if cycles == NEVER:
             continue
         figures[i, at.F_CYCLES] = cycles
@@ -286,12 +280,12 @@ def walk_tiling(
 
 
 @kernel
-def any_left(least, best, figures, prices, front, members, pareto):
-    """Whether some plan of a tiling may still be better than what was found."""
-    for i in range(least.shape[0]):
-        if pareto:
+def may_be_best(figures, best, objective, prices, machine, front, members):
+    """Whether plans of such figures, int64 [plans, 6], whose cycles are bounds, may beat what was found."""
+    for i in range(figures.shape[0]):
+        if objective == at.PARETO:
             if not dominated(figures[i], prices, front, members):
                 return True
-        elif better(least[i], best):
+        elif better(cost_of(objective, figures[i], prices, machine), best):
             return True
     return False

@@ -3,8 +3,9 @@
 ::
 
     for each tile in the order of the plan
-      operands it opens and closes             # as docs/traffic.md, "Reuse"
-      fetch, reserve, compute, drain, release
+      operands it opens and closes             # as docs/traffic.md, "Reuse": a step
+    for each step
+      fetch, reserve, compute, drain, release  # requests
     replay                                     # machine._replay_kernel: cycles
 """
 
@@ -12,14 +13,18 @@ import numpy as np
 
 from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.jit import kernel
-from accelsim.machine._replay_kernel import replay
+from accelsim.machine._replay_kernel import DONE, replay
 from accelsim.mapper._operand_kernel import HELD, MOVED, PARTIAL, PARTIAL_MOVED, RESERVED
-from accelsim.mapper._tile_bytes_kernel import GROUPS
 from accelsim.mapper._traffic_kernel import needed
 
 NEVER = np.int64(1) << np.int64(62)
 # Columns of the int64 machine vector.
 CAPACITY, RATE_BYTES, RATE_CYCLES, LATENCY, WORD_BYTES = range(5)
+# Columns of a step: the tile's rows in the tables of weights, activations, outputs; loops at their last tile,
+# one bit each; what it opens and closes, and whether it is the first and the last tile of C.
+OF_WEIGHTS, OF_ACTIVATIONS, OF_OUTPUTS, ENDS, BITS = range(5)
+OPENS, CLOSES = (1, 2, 4), (8, 16, 32)  # by operand
+FIRST_C, LAST_C = 64, 128
 
 
 @kernel
@@ -76,115 +81,138 @@ def all_compute(of_ends, counts):
 
 
 @kernel
-def opened_and_closed(index, counts, uses, resident, turned, turning):
-    """Whether a tile opens and closes an operand.
-
-    Parameters
-    ----------
-    turned, turning : loops that changed before this tile, and that change after it, one bit each;
-        all at the first tile, and at the last
-    """
-    opened = closed = True
-    if resident:
+def loops_of(uses):
+    """The loops that change each operand's tile, one bit each: int64 [3]."""
+    found = np.zeros(3, np.int64)
+    for operand in range(3):
         for loop in range(5):
-            if not uses[loop]:
-                opened = opened and index[loop] == 0
-                closed = closed and index[loop] == counts[loop] - 1
-        return opened, closed
-    mine = 0
-    for loop in range(5):
-        if uses[loop]:
-            mine |= 1 << loop
-    return turned == 31 or turned & mine != 0, turning == 31 or turning & mine != 0
+            found[operand] |= (1 if uses[operand, loop] else 0) << loop
+    return found
 
 
 @kernel
-def walked(order, resident, counts, uses, layer, weights, activations, outputs, of_ends, table_bytes, chip):
-    """Requests and space of every tile in the order of a plan.
+def opened_and_closed(loops, resident, starts, ends, turned, turning):
+    """What a tile opens and closes, in the bits of a step.
+
+    Parameters
+    ----------
+    loops : int64 [3], of `loops_of`
+    starts, ends : loops at their first and at their last tile, one bit each
+    turned, turning : loops that changed before this tile, and that change after it, one bit each;
+        all at the first tile, and at the last
+    """
+    bits = np.int64(0)
+    for operand in range(3):
+        mine = loops[operand]
+        if resident[operand]:
+            opens, closes = starts | mine == 31, ends | mine == 31
+        else:
+            opens = turned == 31 or turned & mine != 0
+            closes = turning == 31 or turning & mine != 0
+        bits |= OPENS[operand] if opens else 0
+        bits |= CLOSES[operand] if closes else 0
+    return bits
+
+
+@kernel
+def steps_of(order, resident, counts, loops, grouped):
+    """The tiles in the order of a plan: int64 [tiles, 5].
+
+    Parameters
+    ----------
+    loops : int64 [3], of `loops_of`
+    grouped : whether activations differ by tile of filters
+    """
+    steps = np.empty((counts.prod(), 5), np.int64)
+    index, turned = np.zeros(5, np.int64), np.int64(31)
+    for tile in range(steps.shape[0]):
+        n, k, c, p, q = index
+        steps[tile, OF_WEIGHTS] = k * counts[2] + c
+        of_filters = k if grouped else 0
+        steps[tile, OF_ACTIVATIONS] = (
+            ((of_filters * counts[0] + n) * counts[2] + c) * counts[3] + p
+        ) * counts[4] + q
+        steps[tile, OF_OUTPUTS] = ((n * counts[1] + k) * counts[3] + p) * counts[4] + q
+        starts = ends = np.int64(0)
+        for loop in range(5):
+            starts |= (1 if index[loop] == 0 else 0) << loop
+            ends |= (1 if index[loop] == counts[loop] - 1 else 0) << loop
+        turning = turn(order, index, counts) if ends != 31 else np.int64(31)
+        steps[tile, ENDS] = ends
+        steps[tile, BITS] = (
+            opened_and_closed(loops, resident, starts, ends, turned, turning)
+            | (FIRST_C if c == 0 else 0)
+            | (LAST_C if c == counts[2] - 1 else 0)
+        )
+        turned = turning
+    return steps
+
+
+@kernel
+def turn(order, index, counts):
+    """On to the next tile, the innermost loop first; the loops that change, one bit each."""
+    turning = np.int64(0)
+    for place in range(4, -1, -1):
+        loop = order[place]
+        turning |= (1 if counts[loop] > 1 else 0) << loop
+        index[loop] += 1
+        if index[loop] < counts[loop]:
+            break
+        index[loop] = 0
+    return turning
+
+
+@kernel
+def requests_of(steps, weights, activations, outputs, of_ends, table_bytes, chip):
+    """Requests and space of every tile.
+
+    Parameters
+    ----------
+    weights, activations, outputs : tables of `_operand_kernel`
+    of_ends : int64 [32], of `estimates`
 
     Returns
     -------
     (requests, most live bytes) : int64 [6, tiles], bytes fetched and drained, reserved, released after
         compute and after the drain, compute cycles; bytes that the most demanding tile needs
     """
-    tiles = np.int64(1)
-    for loop in range(5):
-        tiles *= counts[loop]
-    requests = np.zeros((6, tiles), np.int64)
-    index = np.zeros(5, np.int64)
-    grouped = 1 if layer[GROUPS] > 1 else 0
-    held, most, turned = np.zeros(3, np.int64), np.int64(0), 31
-    for tile in range(tiles):
-        turning, ends = turning_loops(order, index, counts)
-        if tile == tiles - 1:
-            turning = 31
-        n, k, c, p, q = index[0], index[1], index[2], index[3], index[4]
-        w = weights[k * counts[2] + c]
-        a = activations[(((grouped * k * counts[0] + n) * counts[2] + c) * counts[3] + p) * counts[4] + q]
-        o = outputs[((n * counts[1] + k) * counts[3] + p) * counts[4] + q]
-        w_opens, w_closes = opened_and_closed(index, counts, uses[0], resident[0], turned, turning)
-        a_opens, a_closes = opened_and_closed(index, counts, uses[1], resident[1], turned, turning)
-        o_opens, o_closes = opened_and_closed(index, counts, uses[2], resident[2], turned, turning)
-        reserved = o[RESERVED] if counts[2] == 1 else max(o[RESERVED], o[PARTIAL])
-        row = requests[:, tile]
-        if w_opens:
-            row[0] += w[MOVED]
-            row[2] += w[HELD]
-        if a_opens:
-            row[0] += a[MOVED]
-            row[2] += a[HELD]
-        if o_opens:
-            row[2] += reserved
-            if c > 0:
-                row[0] += o[PARTIAL_MOVED]
-        if o_closes:
-            row[1] = o[MOVED] if c == counts[2] - 1 else o[PARTIAL_MOVED]
-            row[4] = reserved
-        row[3] = (w[HELD] if w_closes else 0) + (a[HELD] if a_closes else 0)
-        row[5] = of_ends[ends]
-        held[0] += w[HELD] if w_opens else 0
-        held[1] += a[HELD] if a_opens else 0
-        held[2] += reserved if o_opens else 0
+    requests = np.zeros((6, steps.shape[0]), np.int64)
+    held, most = np.zeros(3, np.int64), np.int64(0)
+    for tile in range(steps.shape[0]):
+        w, a, o = steps[tile, OF_WEIGHTS], steps[tile, OF_ACTIVATIONS], steps[tile, OF_OUTPUTS]
+        bits = steps[tile, BITS]
+        first, last = bits & FIRST_C != 0, bits & LAST_C != 0
+        reserved = outputs[o, RESERVED] if first and last else max(outputs[o, RESERVED], outputs[o, PARTIAL])
+        moved = np.int64(0)
+        before = held.sum()
+        if bits & OPENS[0]:
+            moved += weights[w, MOVED]
+            held[0] += weights[w, HELD]
+        if bits & OPENS[1]:
+            moved += activations[a, MOVED]
+            held[1] += activations[a, HELD]
+        if bits & OPENS[2]:
+            moved += np.int64(0) if first else outputs[o, PARTIAL_MOVED]
+            held[2] += reserved
+        requests[0, tile], requests[2, tile] = moved, held.sum() - before
         most = max(most, needed(held, chip))
-        held[0] -= w[HELD] if w_closes else 0
-        held[1] -= a[HELD] if a_closes else 0
-        held[2] -= row[4]
-        turned = turning
-        turn(order, index, counts)
+        freed_weights = weights[w, HELD] if bits & CLOSES[0] else np.int64(0)
+        freed_activations = activations[a, HELD] if bits & CLOSES[1] else np.int64(0)
+        requests[3, tile] = freed_weights + freed_activations
+        held[0] -= freed_weights
+        held[1] -= freed_activations
+        if bits & CLOSES[2]:
+            requests[1, tile] = outputs[o, MOVED] if last else outputs[o, PARTIAL_MOVED]
+            requests[4, tile] = reserved
+            held[2] -= reserved
+        requests[5, tile] = of_ends[steps[tile, ENDS]]
     requests[0, 0] += table_bytes
     return requests, most
 
 
 @kernel
-def turning_loops(order, index, counts):
-    """(loops that change after this tile, loops at their last tile): one bit each."""
-    turning = ends = 0
-    still = True
-    for place in range(4, -1, -1):
-        loop = order[place]
-        at_end = index[loop] == counts[loop] - 1
-        if at_end:
-            ends |= 1 << loop
-        if still and counts[loop] > 1:
-            turning |= 1 << loop
-            still = at_end
-    return turning, ends
-
-
-@kernel
-def turn(order, index, counts):
-    """On to the next tile: the innermost loop turns first."""
-    for place in range(4, -1, -1):
-        loop = order[place]
-        index[loop] += 1
-        if index[loop] < counts[loop]:
-            return
-        index[loop] = 0
-
-
-@kernel
-def replayed(requests, machine):
-    """Cycles until the last tile has computed and drained, or NEVER."""
+def replayed(requests, machine, most_cycles):
+    """Cycles until the last tile has computed and drained; NEVER also if they are over `most_cycles`."""
     times, stuck = replay(
         requests[0],
         requests[1],
@@ -196,7 +224,8 @@ def replayed(requests, machine):
         machine[RATE_BYTES],
         machine[RATE_CYCLES],
         machine[LATENCY],
+        most_cycles,
     )
-    if stuck >= 0:
+    if stuck != DONE:
         return NEVER
     return max(times[:, 4].max(), times[:, 6].max())

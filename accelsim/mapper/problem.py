@@ -99,9 +99,7 @@ def problem_of(
         size_arrays(sizes),
     )
     rows = _bounds_kernel.bounded_tilings(space.tilings, space.choices, space.widths, *arrays[1:])
-    memory = _memory(len(rows), remembers)
-    memory.arrays[_memory_kernel.EXACT][:] = rows
-    return Problem(space, rows, arrays, memory)
+    return Problem(space, rows, arrays, _memory(len(rows), remembers))
 
 
 def _memory(tilings: int, remembers: bool) -> Memory:
@@ -111,7 +109,7 @@ def _memory(tilings: int, remembers: bool) -> Memory:
     return Memory(
         (
             state,
-            np.zeros((tilings, _bounds_kernel.ROW), np.int64),
+            np.empty((tilings, _bounds_kernel.ROW), np.int64),
             np.zeros((plans, 6), np.int64),
             np.zeros(words, np.int64),
             np.zeros((walks, 3), np.int64),

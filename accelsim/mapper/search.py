@@ -8,8 +8,8 @@ Bytes are exact, of the encoded tensors; compute cycles are those of a sample of
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.energy.table import EnergyTable, table_of
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel
+from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel, whole_machine
 from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.infeasible import reason_of_no_fit
@@ -31,7 +31,7 @@ from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan,
 Ints = npt.NDArray[np.int64]
 _MOST_PLANS = 1024  # of a Pareto set
 _OF_ENERGY = (_cost_kernel.ENERGY, _cost_kernel.EDP)
-_UNPRICED = np.zeros(7)  # where no objective asks for energy
+_UNPRICED = np.zeros(7)  # where nobody asks for energy
 # By most tiles and unrolling: what `problem_of` makes of the other arguments.
 Problems = Mapping[tuple[int, Unrolling | None], Callable[[], Problem]]
 
@@ -50,34 +50,38 @@ class Price:
     plan: Plan
 
 
-def best_plan(
-    prepared: Prepared,
-    sizes: EncodedSizes,
-    chip: Accelerator,
-    *,
-    objective: Objective = "cycles",
-    fixed: Fixed = NOTHING_FIXED,
-    table: EnergyTable | None = None,
-    with_energy: bool = False,
-) -> Price:
-    """The plan that costs least.
+class PlanWish(TypedDict, total=False):
+    """What is asked of a plan.
 
-    Parameters
+    Attributes
     ----------
+    objective : what it has least of (default: cycles)
     fixed : what a user fixed
     table : prices of energy (default: the chip's)
     with_energy : whether energy is predicted also where it does not count
+    priced_as : the chip whose prices hold, where kept tensors leave a plan less of its scratchpad
+    """
+
+    objective: Objective
+    fixed: Fixed
+    table: EnergyTable | None
+    with_energy: bool
+    priced_as: Accelerator
+
+
+def best_plan(
+    prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, **wanted: Unpack[PlanWish]
+) -> Price:
+    """The plan that costs least.
 
     Raises
     ------
     PlanError
         If no plan fits; says how many bytes the least demanding one lacks, and for what.
     """
-    found = best_fitting(
-        prepared, sizes, chip, objective=objective, fixed=fixed, table=table, with_energy=with_energy
-    )
+    found = best_fitting(prepared, sizes, chip, **wanted)
     if found is None:
-        raise no_fit(prepared.layer, chip, fixed, sizes)
+        raise no_fit(prepared.layer, chip, wanted.get("fixed", NOTHING_FIXED), sizes)
     return found
 
 
@@ -85,12 +89,8 @@ def best_fitting(
     prepared: Prepared,
     sizes: EncodedSizes,
     chip: Accelerator,
-    *,
-    objective: Objective = "cycles",
-    fixed: Fixed = NOTHING_FIXED,
-    table: EnergyTable | None = None,
-    with_energy: bool = False,
     problems: Problems | None = None,
+    **wanted: Unpack[PlanWish],
 ) -> Price | None:
     """As `best_plan`; None if no plan fits, without asking why.
 
@@ -98,7 +98,11 @@ def best_fitting(
     ----------
     problems : those of these arguments, where they are kept; they remember what is walked
     """
-    found = _found(prepared, sizes, chip, OBJECTIVES[objective], fixed, table, with_energy, problems)
+    objective, fixed = OBJECTIVES[wanted.get("objective", "cycles")], wanted.get("fixed", NOTHING_FIXED)
+    with_energy = wanted.get("with_energy", False)
+    priced_as = wanted.get("priced_as", chip)
+    table = wanted.get("table")
+    found = _found(prepared, sizes, chip, objective, fixed, table, with_energy, priced_as, problems)
     return found[0] if found else None
 
 
@@ -119,7 +123,7 @@ def pareto_plans(
 
     Raises PlanError as `best_plan`.
     """
-    found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True)
+    found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True, chip)
     if not found:
         raise no_fit(prepared.layer, chip, fixed, sizes)
     return sorted(found, key=lambda price: (price.dram_bytes, price.cycles))
@@ -133,23 +137,27 @@ def _found(
     fixed: Fixed,
     table: EnergyTable | None,
     with_energy: bool,
+    priced_as: Accelerator,
     problems: Problems | None = None,
 ) -> list[Price]:
     """The best plan or the Pareto set; nothing if no plan fits."""
-    choices = unrollings(prepared.layer, chip, fixed)
+    priced = with_energy or objective in _OF_ENERGY
     for most_tiles in MOST_TILES:
-        priced = with_energy or objective in _OF_ENERGY
-        fronts = []
-        for spatial in choices:
+        found = []
+        for spatial in unrollings(prepared.layer, chip, fixed):
             if problems is None:
                 problem = problem_of(prepared, sizes, fixed, most_tiles, spatial, False, chip)
             else:
                 problem = problems[most_tiles, spatial]()
-            prices = _prices(prepared, problem.space, chip, table, spatial) if priced else _UNPRICED
+            prices = _prices(prepared, problem.space, priced_as, table, spatial) if priced else _UNPRICED
             front = _searched(problem, chip, objective, prices)
-            fronts.append([_price(row, prices if priced else None, spatial) for row in front])
-        if found := [price for front in fronts for price in front]:
-            return found if len(fronts) == 1 else _best_of(found, objective, chip)
+            prices_found = [_price(row, prices if priced else None, spatial) for row in front]
+            if whole_machine.has_choices(chip):
+                leakage = float(prices[_cost_kernel.P_CYCLE])
+                prices_found = [_timed(price, prepared, sizes, chip, leakage) for price in prices_found]
+            found += prices_found
+        if found:
+            return found if len(found) == 1 else _best_of(found, objective, chip)
     return []
 
 
@@ -158,6 +166,17 @@ def unrollings(layer: Layer, chip: Accelerator, fixed: Fixed) -> list[Unrolling 
     if fixed.spatial is not None:
         return [fixed.spatial]
     return list(DATAFLOWS[chip.dataflow].unrollings(layer, chip))
+
+
+def _timed(
+    price: Price, prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, pj_per_cycle: float
+) -> Price:
+    """A found plan with the cycles of the chip's whole machine, and the energy of these."""
+    cycles = whole_machine.machine_cycles(price.plan, prepared, sizes, chip)
+    energy = price.energy_pj
+    if energy is not None:
+        energy += pj_per_cycle * (cycles - price.cycles)
+    return replace(price, cycles=cycles, energy_pj=energy)
 
 
 def _figures(price: Price) -> tuple[float, float, float]:

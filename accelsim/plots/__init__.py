@@ -4,24 +4,24 @@ A run is a `NetworkResult`, or the `RunTables` that `accelsim.report.read_run` r
 finished run's folder. Every drawing is made from tables alone, so both give the same picture.
 matplotlib and pandas are imported when the first picture is drawn.
 
-==========  ====================  ==========================================================
-picture     data                  shows
-==========  ====================  ==========================================================
-`cycles`    `cycles_table`        cycles of each layer, by cause
-`energy`    `energy_table`        energy of each layer, by component, with its 90 % interval
-`roofline`  `roofline_table`      TOPS against operations per DRAM byte, with each layer's ceilings
+=================  =======================  =================================================================
+picture            data                     shows
+=================  =======================  =================================================================
+`cycles`           `cycles_table`           cycles of each layer, by cause
+`energy`           `energy_table`           energy of each layer, by component, with its 90 % interval
+`roofline`         `roofline_table`         TOPS against operations per DRAM byte, with each layer's ceilings
 `roofline_change`  `roofline_change_table`  the same of two runs, with an arrow per layer
-`cache`     (of `cache_study`)    DRAM bytes and energy of caches beside the scratchpad
-`compression`  (of its study)     speed-up, bytes and energy of compressed networks, by chip
-`flow`      `flow_table`          bytes and energy from DRAM to MAC and back
-`timeline`  `timeline_table`      when each tile of a layer is fetched, computed and drained
-`compare`   `compare_table`       cycles of several runs by cause, with speed-up
-`sweep`     `sweep_table`         cycles and energy against a swept value, with the ideal
-`curves`    (the given table)     one quantity against another, a curve per value of a column
-`sram_fit`  (the given table)     CACTI's points and the fit that prices scratchpads
-`pareto`    (the given table)     plans of layers that none dominates: DRAM bytes, cycles, energy
-`formats`   `smallest_table`      bytes of each encoding against density, and which is smallest
-==========  ====================  ==========================================================
+`cache`            (of `cache_study`)       DRAM bytes and energy of caches beside the scratchpad
+`compression`      (of its study)           speed-up, bytes and energy of compressed networks, by chip
+`flow`             `flow_table`             bytes and energy from DRAM to MAC and back
+`timeline`         `timeline_table`         when each tile of a layer is fetched, computed and drained
+`compare`          `compare_table`          cycles of several runs by cause, with speed-up
+`sweep`            `sweep_table`            cycles and energy against a swept value, with the ideal
+`curves`           (the given table)        one quantity against another, a curve per value of a column
+`sram_fit`         (the given table)        CACTI's points and the fit that prices scratchpads
+`pareto`           (the given table)        plans of layers that none dominates: DRAM bytes, cycles, energy
+`formats`          `smallest_table`         bytes of each encoding against density, and which is smallest
+=================  =======================  =================================================================
 """
 
 from accelsim.plots.cache import cache

@@ -1,4 +1,4 @@
-"""Results as bytes and back: numbers, text, tuples, sets, arrays, and dataclasses that a kind names.
+"""Results as bytes and back: numbers, text, tuples, sets, dicts, arrays, and dataclasses that a kind names.
 
 ::
 
@@ -48,6 +48,8 @@ def _tree(value: Any, arrays: list[Any]) -> Any:
         return {"tuple": [_tree(one, arrays) for one in value]}
     if isinstance(value, frozenset):
         return {"set": [_tree(one, arrays) for one in sorted(value)]}
+    if isinstance(value, dict):
+        return {"dict": [[_tree(key, arrays), _tree(one, arrays)] for key, one in value.items()]}
     if dataclasses.is_dataclass(value):
         fields = {f.name: _tree(getattr(value, f.name), arrays) for f in dataclasses.fields(value)}
         return {"type": type(value).__name__, "fields": fields}
@@ -65,5 +67,7 @@ def _value(tree: Any, arrays: list[Any], known: dict[str, type]) -> Any:
         return tuple(_value(one, arrays, known) for one in tree["tuple"])
     if "set" in tree:
         return frozenset(_value(one, arrays, known) for one in tree["set"])
+    if "dict" in tree:
+        return {_value(key, arrays, known): _value(one, arrays, known) for key, one in tree["dict"]}
     fields = {name: _value(one, arrays, known) for name, one in tree["fields"].items()}
     return known[tree["type"]](**fields)

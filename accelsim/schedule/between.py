@@ -10,14 +10,16 @@ docs/between_layers.md describes the rules.
 
 from collections.abc import Mapping, Sequence
 
+from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
-from accelsim.plan import Fixed, Plan
+from accelsim.plan import Fixed, Objective, Plan
 from accelsim.schedule.chain import LEAST_SHARE, CutCost, chain_ends
 from accelsim.schedule.costs import Costs, LayerInputs
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
-from accelsim.schedule.keep_search import Choice, Span, best_kept
+from accelsim.schedule.keep_search import Choice, Span, Weigh, best_kept
 from accelsim.schedule.lives import Life, Node, lives, may_stay, refusal
+from accelsim.schedule.weighing import least_product, weigh_of
 from accelsim.trace import NetworkTrace
 from accelsim.trace.graph import node_inputs, node_name
 
@@ -31,8 +33,10 @@ def keep_schedule(
     *,
     plans: Mapping[str, Plan | Fixed],
     left_out: Mapping[str, str],
+    objective: Objective,
+    table: EnergyTable,
 ) -> Schedule:
-    """Choose what to keep and to fuse so that the fewest bytes move in DRAM; plan layers for what is left.
+    """Choose what to keep and to fuse by the run's objective; plan layers for what is left.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ def keep_schedule(
     inputs : prepares a layer
     between : its mode is not `dram`
     plans : that a user fixed, by layer
+    objective : what the network has least of, as predicted
+    table : prices of energy
 
     Raises
     ------
@@ -59,9 +65,13 @@ def keep_schedule(
         ends = chain_ends(nodes, sizes, capacity // LEAST_SHARE, plans)
         for chain in between.fuse:
             _only(chain, nodes, ends, chain_ends(nodes, sizes, 0, plans))
-    costs = Costs(trace, nodes, chip, inputs)
+    costs = Costs(trace, nodes, chip, inputs, objective, table)
     unkept = [costs.unkept(index) for index in range(len(nodes))]
-    choice = best_kept(ends, found.values(), capacity, costs.at, frozenset(between.keep))
+
+    def search(weigh: Weigh) -> Choice | int:
+        return best_kept(ends, found.values(), capacity, costs.at, weigh, frozenset(between.keep))
+
+    choice = least_product(search) if objective == "edp" else search(weigh_of(objective, chip))
     if not isinstance(choice, Choice):
         raise InputError(_too_much(choice, nodes, found, between, capacity))
     kept = tuple(found[node.output] for node in nodes if node.output in choice.kept)

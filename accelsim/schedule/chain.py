@@ -17,10 +17,12 @@ import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS
 from accelsim.dataflows._estimate_kernel import estimated_cycles
+from accelsim.energy import action_counts, price
 from accelsim.hardware import Accelerator
 from accelsim.machine.idle import layer_cycles
 from accelsim.machine.replay import replay_layer
-from accelsim.mapper import _traffic_kernel
+from accelsim.mapper import _cost_kernel, _traffic_kernel
+from accelsim.mapper.costs import prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.space import filter_sizes
 from accelsim.mapper.traffic import (
@@ -31,12 +33,14 @@ from accelsim.mapper.traffic import (
     size_arrays,
 )
 from accelsim.network import LayerNode
-from accelsim.plan import Plan
+from accelsim.plan import Objective, Plan
 from accelsim.schedule.bands import Bands, chain_bands
+from accelsim.schedule.keep_search import Cost
 from accelsim.schedule.lives import Node
-from accelsim.schedule.planning import LayerInput, dram_bytes
+from accelsim.schedule.planning import BY_ENERGY, LayerInput, dram_bytes
 from accelsim.schedule.reused import with_kept
-from accelsim.tables import TRAFFIC, WORK
+from accelsim.schedule.weighing import weigh_of
+from accelsim.tables import COUNTERS, TRAFFIC, WORK, Table
 from accelsim.trace.graph import node_inputs
 from accelsim.units import ceil_div
 
@@ -45,8 +49,6 @@ MOST_LAYERS = 3
 MOST_CHAIN_TILES = 1024
 # A chain is worth a look if a tensor within takes more than this share of the scratchpad: smaller ones stay.
 LEAST_SHARE = 4
-# Cycles are predicted from samples: cuts whose bytes are this close are equal, and the fastest wins.
-SAME_BYTES_FRACTION = 0.01
 _RESERVE, _AFTER_COMPUTE, _AFTER_DRAIN = (
     TRAFFIC.index(f"{name}_bytes") for name in ("reserve", "release_after_compute", "release_after_drain")
 )
@@ -81,7 +83,7 @@ class CutCost:
     cut: Cut
     live_bytes: int
     dram_bytes: tuple[int, ...]
-    cycles: int
+    cost: Cost
 
 
 def chain_ends(
@@ -164,11 +166,12 @@ def _row_bytes(sizes: EncodedSizes, n: int, first: int, end: int, chip: Accelera
 
 
 def cut_costs(
-    inputs: Sequence[LayerInput], chip: Accelerator, kept_in: bool, kept_out: bool
+    inputs: Sequence[LayerInput], chip: Accelerator, kept_in: bool, kept_out: bool, objective: Objective
 ) -> list[CutCost]:
-    """Costs of all cuts that some capacity may want: none of them needs more and moves more than another."""
+    """Costs of all cuts that some capacity may want: none of them needs more and costs more than another."""
     sizes = chain_sizes(inputs, kept_in, kept_out)
     found = []
+    prices = [_prices(one, chip) for one in inputs] if objective in BY_ENERGY else None
     rates = [DATAFLOWS[chip.dataflow].step_cycles(one.prepared, chip) for one in inputs]
     for cut, bands in _cuts(inputs, chip):
         traffic = chain_traffic(inputs, sizes, cut, chip, bands)
@@ -176,12 +179,14 @@ def cut_costs(
         if live > chip.scratchpad.capacity_bytes:
             continue
         moved = tuple(dram_bytes(traffic.of_layer(i)) for i in range(len(inputs)))
-        found.append(CutCost(cut, live, moved, _cycles(inputs, rates, traffic, chip)))
+        work = _predicted(inputs, rates, traffic, chip)
+        cycles = layer_cycles(replay_layer(work, chip))
+        energy = 0.0 if prices is None else _energy(inputs, prices, work, traffic, cycles, chip)
+        found.append(CutCost(cut, live, moved, Cost(sum(moved), cycles, energy)))
+    weigh = weigh_of(objective, chip)
     wanted: list[CutCost] = []
     while found:
-        enough = min(sum(cost.dram_bytes) for cost in found) * (1 + SAME_BYTES_FRACTION)
-        alike = [cost for cost in found if sum(cost.dram_bytes) <= enough]
-        wanted.append(min(alike, key=lambda cost: (cost.cycles, sum(cost.dram_bytes), cost.live_bytes)))
+        wanted.append(min(found, key=lambda cost: (weigh(cost.cost), cost.live_bytes)))
         found = [cost for cost in found if cost.live_bytes < wanted[-1].live_bytes]
     return wanted
 
@@ -226,10 +231,10 @@ def _cuts(inputs: Sequence[LayerInput], chip: Accelerator) -> list[tuple[Cut, Ba
     return found
 
 
-def _cycles(
+def _predicted(
     inputs: Sequence[LayerInput], rates: Sequence[float], traffic: ChainTraffic, chip: Accelerator
-) -> int:
-    """Predicted cycles of a chain: sampled compute, the machine's own recurrence."""
+) -> Table:
+    """WORK of a chain as far as it is predicted: exact traffic, sampled compute."""
     dataflow, work = DATAFLOWS[chip.dataflow], np.zeros(len(traffic.live), WORK)
     for column, name in enumerate(TRAFFIC):
         work[name] = traffic.traffic[:, column]
@@ -240,4 +245,34 @@ def _cycles(
             dataflow.estimate_vector(chip),
             step_cycles,
         )
-    return layer_cycles(replay_layer(work, chip))
+    return work
+
+
+def _prices(given: LayerInput, chip: Accelerator) -> npt.NDArray[np.float64]:
+    """The mapper's prices of a layer, from a tile of all channels and columns."""
+    layer = given.trace.layer
+    tiles = [
+        [1, filters, layer.group_channels, rows, layer.output_width]
+        for filters, rows in product(filter_sizes(layer, chip), {1, layer.output_height})
+    ]
+    return prices_of(layer, chip, given.wanted.table, sampled(given.prepared, chip, np.array(tiles)))
+
+
+def _energy(
+    inputs: Sequence[LayerInput],
+    prices: Sequence[npt.NDArray[np.float64]],
+    work: Table,
+    traffic: ChainTraffic,
+    cycles: int,
+    chip: Accelerator,
+) -> float:
+    """Predicted pJ of a chain: traffic exactly, the array by samples, leakage over the chain's cycles."""
+    found = float(prices[0][_cost_kernel.P_CYCLE]) * cycles
+    for i, (one, of_layer) in enumerate(zip(inputs, prices, strict=True)):
+        rows = work[traffic.bands.layer_of == i]
+        totals = dict.fromkeys(COUNTERS, 0) | {name: int(rows[name].sum()) for name in TRAFFIC}
+        counts = action_counts(totals | {"cycles": 0}, chip)
+        found += sum(row.pj for row in price(counts, chip, one.wanted.table))
+        found += float(of_layer[_cost_kernel.P_ALIKE])
+        found += float(of_layer[_cost_kernel.P_COMPUTE]) * int(rows["compute_cycles"].sum())
+    return found

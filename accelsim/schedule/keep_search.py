@@ -23,10 +23,23 @@ MOST_STATES = 512
 
 
 class Cost(NamedTuple):
-    """What a node costs; fewer bytes come first."""
+    """What nodes cost; energy only where it counts."""
 
     dram_bytes: int
     cycles: int
+    energy_pj: float = 0.0
+
+    def plus(self, other: "Cost") -> "Cost":
+        """Of both together."""
+        return Cost(
+            self.dram_bytes + other.dram_bytes,
+            self.cycles + other.cycles,
+            self.energy_pj + other.energy_pj,
+        )
+
+
+# What is minimised, the lesser pair first. It has to be a sum over nodes: then a state's best cost is enough.
+Weigh = Callable[[Cost], tuple[float, float]]
 
 
 # (first node, end, tensors alive in the scratchpad while they run, bytes left) -> cost, or None: none fits.
@@ -46,6 +59,7 @@ class Choice:
 class _Path(NamedTuple):
     """How a state was reached."""
 
+    weight: tuple[float, float]
     cost: Cost
     kept: frozenset[str]
     spans: tuple[Span, ...]
@@ -59,10 +73,11 @@ def best_kept(
     lives: Collection[Life],
     capacity_bytes: int,
     cost: SpanCost,
+    weigh: Weigh,
     wanted: frozenset[str] = frozenset(),
     most_states: int = MOST_STATES,
 ) -> Choice | int:
-    """The choice of fewest DRAM bytes; of equal ones the fastest.
+    """The choice that weighs least.
 
     Parameters
     ----------
@@ -78,7 +93,7 @@ def best_kept(
     written = {life.first: life.tensor for life in lives}
     last = {life.tensor: life.last for life in lives}
     reached: list[_States] = [{} for _ in range(len(ends) + 1)]
-    reached[0] = {frozenset(): _Path(Cost(0, 0), frozenset(), ())}
+    reached[0] = {frozenset(): _Path(weigh(Cost(0, 0)), Cost(0, 0), frozenset(), ())}
     furthest = 0
     for first, to in enumerate(ends):
         states = _cheapest(reached[first], most_states)
@@ -94,15 +109,16 @@ def best_kept(
                     found = cost((first, end), held, left) if left >= 0 else None
                     if found is None:
                         continue
-                    total = Cost(path.cost.dram_bytes + found.dram_bytes, path.cost.cycles + found.cycles)
+                    total = path.cost.plus(found)
+                    weight = weigh(total)
                     state = frozenset(name for name in held if last[name] >= end)
-                    if state not in reached[end] or total < reached[end][state].cost:
+                    if state not in reached[end] or weight < reached[end][state].weight:
                         spans = (*path.spans, (first, end))
-                        reached[end][state] = _Path(total, path.kept | output, spans)
+                        reached[end][state] = _Path(weight, total, path.kept | output, spans)
         reached[first] = {}
     if not reached[-1]:
         return furthest
-    best = min(reached[-1].values(), key=lambda path: path.cost)
+    best = min(reached[-1].values(), key=lambda path: path.weight)
     return Choice(best.kept, best.spans, best.cost)
 
 
@@ -117,5 +133,5 @@ def _outputs(tensor: str | None, wanted: frozenset[str]) -> Sequence[frozenset[s
 def _cheapest(states: _States, most: int) -> _States:
     if len(states) <= most:
         return states
-    ranked = sorted(states, key=lambda state: (bool(state), states[state].cost, sorted(state)))
+    ranked = sorted(states, key=lambda state: (bool(state), states[state].weight, sorted(state)))
     return {state: states[state] for state in ranked[:most]}

@@ -21,6 +21,7 @@ class Rung:
     live_bytes: int
     dram_bytes: int
     cycles: int
+    energy_pj: float = 0.0
 
 
 class Ladder:
@@ -30,17 +31,22 @@ class Ladder:
     ----------
     capacity_bytes : of the whole scratchpad
     search : the best plan for a capacity, or None if none fits
+    timed : its cycles count: those that it has with more bytes to prefetch into are no answer
     """
 
-    def __init__(self, capacity_bytes: int, search: Callable[[int], Rung | None]) -> None:
+    def __init__(
+        self, capacity_bytes: int, search: Callable[[int], Rung | None], timed: bool = False
+    ) -> None:
         self._top = capacity_bytes
         self._search = search
+        self._timed = timed
         self._found: dict[int, Rung | None] = {}
         self._too_few = -1  # no plan fits in so many bytes
 
     def at(self, capacity_bytes: int) -> Rung | None:
         """A plan that fits, or None if there is none."""
-        for capacity in (self._top, self._step(capacity_bytes), capacity_bytes):
+        larger = () if self._timed else (self._top,)
+        for capacity in (*larger, self._step(capacity_bytes), capacity_bytes):
             rung = self._plan(capacity)
             if rung is not None and rung.live_bytes <= capacity_bytes:
                 return rung

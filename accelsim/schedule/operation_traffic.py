@@ -36,6 +36,17 @@ class OperationTraffic:
     dram_cycles: int
     cycles: int
 
+    def counts(self) -> dict[str, int]:
+        """What `action_counts` prices of an operation."""
+        return {
+            "cycles": self.cycles,
+            "postprocessor_elements": self.elements,
+            "dram_read_bytes": self.read,
+            "dram_write_bytes": self.written,
+            "kept_read_bytes": self.kept_read,
+            "kept_write_bytes": self.kept_written,
+        }
+
 
 def operation_traffic(
     trace: NetworkTrace,

@@ -23,6 +23,8 @@ from accelsim.tables import TRAFFIC
 from accelsim.toggles import Toggling
 from accelsim.trace import LayerTrace
 
+BY_ENERGY: tuple[Objective, ...] = ("energy", "edp")  # objectives that need energy predicted
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -74,11 +76,18 @@ class LayerInput:
             raise no_fit(self.trace.layer, chip, plan or NOTHING_FIXED, sizes)
         return price.plan
 
-    def price(self, sizes: EncodedSizes, chip: Accelerator) -> Price | None:
-        """The best plan and its price, or None if no plan fits; `sizes` say what is kept."""
-        fixed, objective = self.wanted.plan or NOTHING_FIXED, self.wanted.objective
-        assert isinstance(fixed, Fixed)
-        of_energy = objective in ("energy", "edp")
+    def price(self, sizes: EncodedSizes, chip: Accelerator, whole_bytes: int | None = None) -> Price | None:
+        """The best plan and its price (of a plan as given, its own), or None if none fits.
+
+        Parameters
+        ----------
+        sizes : they say what is kept
+        whole_bytes : the scratchpad's, whose prices hold, where kept tensors leave the plan less of it
+        """
+        plan, objective = self.wanted.plan, self.wanted.objective
+        fixed = as_fixed(plan) if isinstance(plan, Plan) else plan or NOTHING_FIXED
+        of_energy = objective in BY_ENERGY
+        priced = (self.wanted.table, whole_bytes or chip.scratchpad.capacity_bytes) if of_energy else None
         kept = sizes.kept_activations, sizes.kept_outputs
         tensors = self.prepared_later, self.sizes_later, kept, fixed
         problems = [
@@ -92,7 +101,7 @@ class LayerInput:
             chip,
             *tensors,
             objective,
-            self.wanted.table if of_energy else None,
+            priced,
             tuple(problems),
         )
         return found
@@ -137,24 +146,32 @@ def layer_input(
 
 def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
     """Plans of the layer for falling capacities; a fixed plan is the only one."""
-    return Ladder(chip.scratchpad.capacity_bytes, lambda capacity: planned(given, sizes, chip, capacity))
+    return Ladder(
+        chip.scratchpad.capacity_bytes,
+        lambda capacity: planned(given, sizes, chip, capacity),
+        timed=given.wanted.objective != "dram",
+    )
 
 
 def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity: int) -> Rung | None:
     """The best plan for a capacity (or the fixed one), or None if none fits."""
     smaller = chip.with_capacity(capacity)
-    plan, cycles = given.wanted.plan, 0
     try:
-        if not isinstance(plan, Plan):
-            price = given.price(sizes, smaller)
-            if price is None:
-                return None
-            plan, cycles = price.plan, price.cycles
+        price = given.price(sizes, smaller, chip.scratchpad.capacity_bytes)
+        if price is None:
+            return None
+        plan = given.wanted.plan if isinstance(given.wanted.plan, Plan) else price.plan
         boxes, traffic = checked(plan, given.trace.layer, smaller, sizes)
     except PlanError:
         return None
     _, live = plan_traffic(plan, boxes, given.trace.layer, smaller, sizes)
-    return Rung(plan, int(live.max()), dram_bytes(traffic), cycles)
+    return Rung(plan, int(live.max()), dram_bytes(traffic), price.cycles, price.energy_pj or 0.0)
+
+
+def as_fixed(plan: Plan) -> Fixed:
+    """A whole plan as what a user fixed: a space of one plan, which the mapper prices."""
+    sizes = {f"tile_{letter}": getattr(plan, f"tile_{letter}") for letter in "nkcpq"}
+    return Fixed(**sizes, order=plan.order, resident=plan.resident, spatial=plan.spatial)
 
 
 IN_DRAM = (

@@ -67,18 +67,21 @@ def _price(
     kept: tuple[bool, bool],
     fixed: Fixed,
     objective: Objective,
-    table: EnergyTable | None,
+    priced: tuple[EnergyTable, int] | None,
     problems: tuple[tuple[tuple[int, Unrolling | None], Later], ...],
     chip: Accelerator,
 ) -> Price | None:
+    """`priced`: for energy, its table, and the bytes of the scratchpad whose prices hold."""
+    table, whole_bytes = priced or (None, chip.scratchpad.capacity_bytes)
     return best_fitting(
         prepared,
         with_kept(sizes, *kept),
         chip,
+        dict(problems) or None,
         objective=objective,
         fixed=fixed,
         table=table,
-        problems=dict(problems) or None,
+        priced_as=chip.with_capacity(whole_bytes),
     )
 
 
@@ -104,7 +107,8 @@ SIZES = Kind(
 )
 # A search's memory grows, and is worth more than the search: it is never written.
 PROBLEM = Kind("mapper's tilings", _problem, _SPACE, on_disk=False)
-# For cycles or bytes the mapper asks for no price; for energy any key may have one.
-PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz"), types=_PRICED)
+# For cycles or bytes the mapper asks for no price; for energy any key may have one. The plan that is found is
+# timed by the whole machine, with the DMA's choices.
+PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz", "dma"), types=_PRICED)
 PRICED_PLAN = Kind("plan by energy", _price, tuple(Accelerator.model_fields), types=_PRICED)
 TILE_COUNTS = Kind("counts of tiles", _counters, _ARRAY)

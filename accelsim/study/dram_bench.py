@@ -19,6 +19,7 @@ from accelsim.hardware import DramDevice, load_device
 from accelsim.machine import _banked_state as S
 from accelsim.machine.banked import Controllers
 from accelsim.machine.controller import Controller
+from accelsim.study.dram_forms import random_share
 from accelsim.study.dram_streams import BLOCK_BYTES, STREAM_BYTES, Streams, row_step_bytes
 from accelsim.study.entry import Band, Entry, Tables
 from accelsim.zoo import workloads_folder
@@ -210,10 +211,10 @@ def summary_table(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def device_table(name: str, seed: int = 0) -> "pd.DataFrame":
-    """A device under the default controller against the closed forms: share of the peak, form, difference."""
+    """A device under the default controller against its forms: share of the peak, form, difference."""
     import pandas as pd
 
-    device = load_device(name)
+    device, policy = load_device(name), Controller()
     t = device.clocks
     refresh = 1 - Fraction(t["tRFC"], t["tREFI"])
     conflict = Fraction(t["burst"], t["tRC"]) * refresh
@@ -226,21 +227,21 @@ def device_table(name: str, seed: int = 0) -> "pd.DataFrame":
     )
     step = device.row_bytes * device.banks * device.pseudo_channels
     cases = [
-        ("sequential", at * device.burst_bytes, device.utilisation()),
-        ("one bank group", at * group, device.utilisation(same_group=True)),
-        ("random", random, device.utilisation(1)),
-        ("row conflict", at[: bursts // 8] * step, conflict),
+        ("sequential", at * device.burst_bytes, float(device.utilisation())),
+        ("one bank group", at * group, float(device.utilisation(same_group=True))),
+        ("random", random, random_share(device, policy.read_entries)),
+        ("row conflict", at[: bursts // 8] * step, float(conflict)),
     ]
     rows = []
     for kind, addresses, form in cases:
-        controllers = Controllers(device, 1, 1, "bank_group_low", Controller())
+        controllers = Controllers(device, 1, 1, "bank_group_low", policy)
         controllers.offer(addresses, np.zeros_like(addresses), 0)
         controllers.drain()
         busiest = max(int(state[S.READS]) for state in controllers.states)
         last = max(int(state[S.LAST_DONE]) for state in controllers.states)
         used = 100 * busiest * t["burst"] / last
-        rows.append(_form_row(f"{kind} reads", "percent of peak", used, 100 * float(form), 3.0))
-    controllers = Controllers(device, 1, 1, "bank_group_low", Controller())
+        rows.append(_form_row(f"{kind} reads", "percent of peak", used, 100 * form, 3.0))
+    controllers = Controllers(device, 1, 1, "bank_group_low", policy)
     controllers.offer(np.zeros(1, np.int64), np.zeros(1, np.int64), 0)
     controllers.drain()
     cold = max(int(state[S.LAST_DONE]) for state in controllers.states) - 1  # its row is opened in clock 1

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError, InputError
-from accelsim.reuse import DISK_BYTES, Counts, added
+from accelsim.reuse import Counts, added
 from accelsim.study.executors import Workers, workers_of
 from accelsim.study.points import Outcome, Point
 from accelsim.study.search import Search
@@ -89,13 +89,11 @@ def run_study(
     KeyboardInterrupt
         With where the finished points are.
     """
-    default = DISK_BYTES if study.reuse else 0
-    space = Space(study, text, file, reuse_bytes=default if reuse_bytes is None else reuse_bytes)
+    space = Space(study, text, file, reuse_bytes)
     chosen = [] if study.sampler.kind == "optuna" else space.chosen()
     with Store(store_path, text, study.axis_names) as store:
         search = Search(space, store) if study.sampler.kind == "optuna" else None
-        known = store.keys()
-        skipped = {key for key, status in known.items() if status == DONE or not retry_failed}
+        skipped = {key for key, status in store.keys().items() if status == DONE or not retry_failed}
         wanted = [one for one in chosen if one.key not in skipped]
         points = len(chosen) if search is None else search.points
         store.write_fact("file", file)
@@ -109,9 +107,7 @@ def run_study(
             raise
         finally:
             if store_path.exists():
-                store.write_fact("excluded", str(space.excluded))
-                past = json.loads(store.fact("reused") or "{}")
-                store.write_fact("reused", json.dumps(added(past, drive.reused)))
+                drive.write_counts()
     return StudyRun(
         store=store_path,
         points=points,
@@ -154,6 +150,12 @@ class _Drive:
             ) from error
         finally:
             self._workers.close()
+
+    def write_counts(self) -> None:
+        """Keep in the store what was left out, and what all runs found of earlier work."""
+        self._store.write_fact("excluded", str(self._space.excluded))
+        past = json.loads(self._store.fact("reused") or "{}")
+        self._store.write_fact("reused", json.dumps(added(past, self.reused)))
 
     def _kept(self, points: int) -> str:
         finished = sum(status == DONE for status in self._store.keys().values())

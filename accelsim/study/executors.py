@@ -143,7 +143,11 @@ class Dask:
     def in_flight(self) -> int:
         """Two for each thread of a worker; one while there is none yet."""
         if time.monotonic() - self._counted[0] > _COUNTED_S:
-            self._counted = (time.monotonic(), sum(self._client.nthreads().values()))
+            try:
+                workers = sum(self._client.nthreads().values())
+            except OSError:  # the scheduler is going: alive() will say so
+                workers = 0
+            self._counted = (time.monotonic(), workers)
         return max(1, 2 * self._counted[1])
 
     def submit(self, point: Point, content: bytes | None = None) -> "Future[Outcome]":

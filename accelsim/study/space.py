@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from accelsim.errors import HardwareError, InputError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.reuse import DISK_BYTES
 from accelsim.study.conditions import condition
 from accelsim.study.points import Point, point_key
 from accelsim.study.samplers import Point as Settings
@@ -36,7 +37,7 @@ class Space:
     Parameters
     ----------
     study, text, file : as of `read_study`, for messages
-    reuse_bytes : of every point
+    reuse_bytes : of every point; None: as the study says
 
     Raises
     ------
@@ -44,9 +45,10 @@ class Space:
         If the base, a workload or a name in a condition is wrong; with file and line.
     """
 
-    def __init__(self, study: Study, text: str, file: str, *, reuse_bytes: int = 0) -> None:
+    def __init__(self, study: Study, text: str, file: str, reuse_bytes: int | None = None) -> None:
         self.study = study
-        self._reuse_bytes = reuse_bytes
+        default = DISK_BYTES if study.reuse else 0
+        self._reuse_bytes = default if reuse_bytes is None else reuse_bytes
         self._text, self._file = text, file
         base = self._base()
         self._nested = base.model_dump()

@@ -65,6 +65,14 @@ def test_what_a_banked_model_counts_replaces_the_estimates(totals: Totals) -> No
     assert rows["refresh refresh"].pj == pytest.approx(2 * 18500)
 
 
+def test_a_counted_layer_too_short_for_a_refresh_pays_for_none(totals: Totals) -> None:
+    rows = of_dram(
+        totals(weight_fetch_bytes=5000, cycles=20, dram_activations=9, dram_refreshes=0), chip_of()
+    )
+    assert not [name for name in rows if name.startswith("refresh")]
+    assert "standby cycle" in rows
+
+
 def test_an_all_in_price_is_not_counted_twice(totals: Totals) -> None:
     layer = totals(weight_fetch_bytes=5000, cycles=2000, dram_activations=9, dram_refreshes=2)
     rows = of_dram(layer, chip_of("energy.dram=lpddr4"))

@@ -74,6 +74,17 @@ def test_a_device_of_ones_own_is_read(tmp_path: Path) -> None:
             "mine.csv:21: tREFI must be at least tRFC + tRP_all + 1 = 9381, not 9364",
         ),
         ("rows,65536,", "rows,65535,", "mine.csv:28: rows must be a power of two, not 65535"),
+        (
+            "tRAS,39,",
+            "tRAS,1e999999999,",
+            "mine.csv:9: tRAS must be an integer from 1 to 131072, not 1e999999999",
+        ),
+        ("tRAS,39,", "tRAS,nan,", "mine.csv:9: tRAS must be a number, not 'nan'"),
+        (
+            "pseudo_channels,1,",
+            "pseudo_channels,16,",
+            "mine.csv:31: pseudo_channels must be an integer from 1 to 8, not 16",
+        ),
         ("tRAS,39,clocks,data sheet", "tRAS,39,clocks,", "mine.csv:9: tRAS has no source"),
         ("tRAS,39,clocks", "tRAS,39,ns", "mine.csv:9: tRAS must be given in clocks, not 'ns'"),
         ("mine,tRAS,39,clocks,data sheet,\n", "", "mine.csv: missing key 'tRAS'"),
@@ -114,6 +125,19 @@ def test_impossible_keys_are_refused_with_their_place(key: str, message: str, tm
     assert message in str(caught.value)
 
 
+def test_a_lowest_watermark_ends_a_batch_of_writes_when_none_waits(tmp_path: Path) -> None:
+    chip = banked(tmp_path, "write_low_watermark_fraction: 0", "write_high_watermark_fraction: 0")
+    assert isinstance(chip.dram, BankedDram)
+    assert (chip.dram.write_low_entries, chip.dram.write_high_entries) == (1, 0)
+
+
+def test_a_file_without_a_device_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    path.write_text("device,key,value,unit,source,note\n")
+    with pytest.raises(HardwareError, match=r"none\.csv: holds no device"):
+        load_device(str(path))
+
+
 def test_an_unknown_device_or_model_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(HardwareError, match=r"dram\.device must be possible: neither a shipped DRAM device"):
         banked(tmp_path, overrides=("dram.device=ddr9",))
@@ -152,3 +176,12 @@ def test_fields_may_be_split() -> None:
         ("channel", 1),
         ("column", 4),
     ]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("rows_of", [source_rows, energy_rows])
+def test_who_changes_a_devices_rows_changes_his_own(rows_of):
+    before = [dict(row) for row in rows_of("ddr4-2400")]
+    for row in rows_of("ddr4-2400"):
+        row["device"] = "mine"
+    assert rows_of("ddr4-2400") == before != []

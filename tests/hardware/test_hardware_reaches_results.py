@@ -50,6 +50,15 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "scratchpad.word_bytes": (8, []),
     "scratchpad.banks": (1, []),
     "scratchpad.ports": ("separate", ["scratchpad.banks=1"]),
+    "scratchpad.layout": (
+        "blocked",
+        [
+            "scratchpad.banks=10",
+            "scratchpad.weight_bytes=3000",
+            "scratchpad.activation_bytes=1800",
+            "scratchpad.output_bytes=1200",
+        ],
+    ),
     "scratchpad.weight_bytes": (2000, ["scratchpad.activation_bytes=2500", "scratchpad.output_bytes=1500"]),
     "scratchpad.activation_bytes": (2500, ["scratchpad.weight_bytes=2000", "scratchpad.output_bytes=1500"]),
     "scratchpad.output_bytes": (1500, ["scratchpad.weight_bytes=2000", "scratchpad.activation_bytes=2500"]),
@@ -62,6 +71,7 @@ CHANGES: dict[str, tuple[Any, list[str]]] = {
     "dma.descriptor_cycles": (20, []),
     "dma.chunk_bytes": (64, ["dma.outstanding_chunks=1"]),
     "dma.outstanding_chunks": (1, ["dma.chunk_bytes=64"]),
+    "dma.operand_order": ("weights activations partial_sums", ["dma.descriptor_cycles=20"]),
     "dma.arbitration": ("fetches_first", ["dram.peak_gb_per_s=3.2"]),
     "energy.sram": ("sram_hp", []),
     "energy.dram": ("ddr3", []),

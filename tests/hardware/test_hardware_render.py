@@ -46,10 +46,12 @@ CHANGES = {
     "dram.burst_bytes": "32",
     "dram.efficiency_fraction": "0.5",
     "scratchpad.ports": "separate",
+    "scratchpad.layout": "blocked",
     "scratchpad.weight_bytes": "100000",
     "scratchpad.activation_bytes": "200000",
     "scratchpad.output_bytes": "224288",
     "dma.chunk_bytes": "4096",
+    "dma.operand_order": "partial_sums weights activations",
     "dma.arbitration": "drains_first",
     "energy.table": "other",
     "energy.dram": "hbm2",
@@ -66,6 +68,9 @@ ONE_VALUE = ("schema_version", "dataflow", "dram.model", "pe_array.lane_sync")
 @pytest.mark.parametrize("key", [key for key in keys("inner_join") if key not in ONE_VALUE])
 def test_every_key_that_decides_a_result_changes_the_hash(key: str) -> None:
     needed = ["encodings.dram_weight_bits=8"] if key == "encodings.dram_weight_codebook" else []
+    if key == "scratchpad.layout":
+        quarters = ("weight_bytes=262144", "activation_bytes=131072", "output_bytes=131072", "banks=4")
+        needed = [f"scratchpad.{quarter}" for quarter in quarters]
     chip = load_hardware("dense-16x16", needed)
     if key in REGIONS:  # all or none
         needed = [f"{region}={CHANGES[region]}" for region in REGIONS]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from banked_runs import clocks, made, row_stride
 
+from accelsim.errors import InputError
 from accelsim.hardware import devices, load_device
 from accelsim.machine import _banked_state as S
 
@@ -36,7 +37,7 @@ def test_a_cold_read_takes_trcd_cl_and_its_burst(name: str) -> None:
 def test_streams_reach_the_closed_forms(name: str, kind: str) -> None:
     """(1 - tRFC/tREFI) min(1, BL/tCCD, 4 BL n/tFAW, BL n/tRRD, banks BL n/tRC), within 3 %."""
     device = load_device(name)
-    # A row cycle of tRC spans so many tRRD that 32 requests leave too few banks with work (docs/dram.md).
+    # 32 random requests leave too few banks with work: tests/study/test_study_dram_forms.py.
     controllers = made(name, read_entries=64)
     generator, at = np.random.default_rng(1), np.arange(16384)
     if kind == "sequential":
@@ -93,3 +94,32 @@ def test_more_bursts_under_way_are_not_slower(scheduler: str) -> None:
     for few, more in pairwise(took):
         assert more <= few * 1.03
     assert took[0] > 7 * took[-1]
+
+
+@pytest.mark.parametrize(
+    ("policy", "most"),
+    [
+        ({"scheduler": "frfcfs"}, 1),
+        ({"scheduler": "frfcfs_row_hit"}, 1),
+        ({"scheduler": "bank_queues"}, 32),
+        ({"scheduler": "bank_queues", "window": 4}, 4),
+        ({"scheduler": "bank_queues", "window": 4, "posted_writes": True}, 32),
+    ],
+)
+def test_writes_wait_for_no_more_writes_than_can_come(policy: dict[str, object], most: int) -> None:
+    """The most that is allowed ends (here 100 writes do); one more is refused, as it might never be served."""
+    controllers = made("ddr4-2400", write_idle=most, **policy)
+    assert clocks(controllers, np.arange(100) * 64, 1) > 0
+    assert controllers.counts()["writes"] == 100
+    with pytest.raises(InputError, match=rf"write_idle must be at most {most} under .* not {most + 1}"):
+        made("ddr4-2400", write_idle=most + 1, **policy)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_reads_do_not_wait_for_ever_for_writes(scheduler: str) -> None:
+    """A batch that ends with its last write ends; one that never ends is refused."""
+    controllers = made("ddr4-2400", scheduler=scheduler, write_high=0, write_low=1)
+    assert clocks(controllers, np.arange(300) * 64, np.arange(300) % 2) > 0
+    assert (controllers.counts()["reads"], controllers.counts()["writes"]) == (150, 150)
+    with pytest.raises(InputError, match="write_low must be at least 1, not 0"):
+        made("ddr4-2400", scheduler=scheduler, write_low=0)

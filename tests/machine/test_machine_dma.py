@@ -13,6 +13,12 @@ from accelsim.machine.idle import check_timeline, idle_cycles, layer_cycles
 from accelsim.machine.inputs import inputs
 from accelsim.machine.requests import cut, in_bursts
 
+BLOCKED = [
+    *(f"scratchpad.{name}_bytes=131072" for name in ("weight", "activation")),
+    "scratchpad.output_bytes=262144",
+    "scratchpad.layout=blocked",
+]
+THIRDS = [f"scratchpad.{name}_bytes=5" for name in ("weight", "activation", "output")]
 TWO_TILES = [(100, False, 30, True, 50), (100, False, 30, True, 50)]
 
 
@@ -123,7 +129,7 @@ def test_regions_divide_the_banks():
     work = with_accesses(work_of([(100, False, 0, True, 10)]), [90])
     keys = ["scratchpad.banks=10", "scratchpad.weight_bytes=600", "scratchpad.activation_bytes=300"]
     machine = chip("8", "0", 1000, *keys, "scratchpad.output_bytes=100")
-    assert inputs(work, machine).slots.tolist() == [6, 3, 1]
+    assert inputs(work, machine).ports.slots.tolist() == [6, 3, 1]
     assert inputs(work, machine).compute_cycles.tolist() == [15]
     assert inputs(work, chip("8", "0", 1000, "scratchpad.banks=10")).compute_cycles.tolist() == [10]
 
@@ -219,6 +225,23 @@ def test_descriptors_that_take_time_need_runs():
         ),
         (["dma.chunk_bytes=100"], "dma.chunk_bytes must be a multiple of dram.burst_bytes, 64, not 100"),
         (["dma.arbitration=last"], "dma.arbitration must be 'in_order', 'drains_first' or 'fetches_first'"),
+        (
+            ["dma.operand_order=weights activations"],
+            "--set dma.operand_order=weights activations: dma.operand_order must be together or weights, "
+            "activations, partial_sums in an order, separated by spaces, not 'weights activations'",
+        ),
+        (["dma.operand_order=3"], "dma.operand_order must be text, not 3"),
+        (["scratchpad.layout=rows"], "scratchpad.layout must be 'interleaved' or 'blocked', not 'rows'"),
+        (
+            ["scratchpad.layout=blocked"],
+            r"--set scratchpad.layout=blocked: scratchpad.layout must be 'interleaved' where operands share",
+        ),
+        ([*BLOCKED], "scratchpad.banks must be 1 to 64 where layout is 'blocked', not null"),
+        ([*BLOCKED, "scratchpad.banks=128"], "scratchpad.banks must be 1 to 64 where .*, not 128"),
+        (
+            [*BLOCKED, "scratchpad.capacity_bytes=15", "scratchpad.banks=6", *THIRDS],
+            "scratchpad.banks must divide 15 bytes where layout is 'blocked', not 6",
+        ),
         (["dma.outstanding_chunks=0"], "dma.outstanding_chunks must be at least 1, not 0"),
         (["dma.descriptor_cycle=1"], "dma: unknown key 'descriptor_cycle'; did you mean 'descriptor_cycles'"),
         (["dram.peak_gb_per_s=0"], "dram.peak_gb_per_s must be at least 1e-06, not 0"),

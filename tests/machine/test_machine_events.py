@@ -60,7 +60,7 @@ def served(requests, machine):
 
     def issue(i, cycle, kind, size):
         yield env.timeout(cycle)
-        found[i] = (yield dram.transfer(Chunk(kind, size, None, [], [])))[:2]
+        found[i] = (yield dram.transfer(Chunk(kind, size, None, [], [], [])))[:2]
 
     for i, request in enumerate(requests):
         env.process(issue(i, *request))

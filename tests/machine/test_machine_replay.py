@@ -1,7 +1,19 @@
 """The SimPy machine and the recurrence over requests are one machine."""
 
+import numpy as np
 import pytest
-from drawn_work import chip, drawn_dma, drawn_reads, drawn_rows, requests_of, with_accesses, work_of
+from drawn_work import (
+    chip,
+    drawn_dma,
+    drawn_quarters,
+    drawn_reads,
+    drawn_rows,
+    drawn_sums,
+    requests_of,
+    split_operands,
+    with_accesses,
+    work_of,
+)
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -43,12 +55,14 @@ def test_simpy_equals_the_recurrence_on_every_row_under_contention(drawn, rate, 
 @pytest.mark.small
 @given(
     drawn_rows, st.sampled_from(["0.7", "3.3", "12.8"]), st.sampled_from(["0", "7", "100"]), drawn_dma(),
-    drawn_reads, st.integers(1, 4),
+    drawn_reads, drawn_quarters, drawn_sums, st.integers(1, 4),
 )  # fmt: skip
-def test_simpy_equals_the_recurrence_with_chunks_descriptors_banks_and_regions(
-    drawn, rate, latency, keys, reads, parts
+def test_simpy_equals_the_recurrence_with_parts_chunks_descriptors_banks_and_regions(
+    drawn, rate, latency, keys, reads, quarters, sums, parts
 ):
-    work = with_accesses(work_of(drawn), reads)
+    work = split_operands(with_accesses(work_of(drawn), reads), quarters, sums)
+    work["activation_scratchpad_reads"] = np.resize(np.array(reads[::-1], np.int64), len(work))
+    work["k0"], work["p0"] = np.resize(quarters, len(work)), np.resize(reads, len(work))
     machine, requests = chip(rate, latency, 1200, *keys), requests_of(work, parts)
     try:
         expected = replay_layer(work, machine, requests)
@@ -63,6 +77,17 @@ def test_simpy_equals_the_recurrence_with_chunks_descriptors_banks_and_regions(
     idle = idle_cycles(timeline)
     assert min(idle.values()) >= 0
     assert sum(idle.values()) + work["compute_cycles"].sum() == layer_cycles(timeline)
+
+
+@pytest.mark.small
+def test_a_tile_that_fetches_nothing_takes_the_ports_before_a_drain_of_its_cycle():
+    """One bank. Tile 1 fetches nothing, has room from cycle 150 on: 60 reads, 23 writes until 233."""
+    work = with_accesses(work_of([(100, False, 30, True, 50), (0, False, 90, True, 60)]), [0, 60])
+    machine = chip("1", "0", 200, "scratchpad.banks=1", "scratchpad.word_bytes=4")
+    timeline, expected = run_layer(work, machine), replay_layer(work, machine)
+    assert timeline["compute_start_cycle"].tolist() == [100, 150]
+    assert timeline["drain_start_cycle"][0] == 233
+    assert timeline.tolist() == expected.tolist()
 
 
 @pytest.mark.small
@@ -82,6 +107,30 @@ def test_the_mappers_recurrence_is_the_one_without_choices(drawn, rate, latency)
     expected = replay_layer(work, machine)
     for i in range(found.shape[1]):
         assert found[:, i].tolist() == expected[TIMELINE.names[i]].tolist()
+
+
+@pytest.mark.small
+@given(drawn_rows, st.sampled_from(["0.7", "3.3", "50"]), st.sampled_from(["0", "100"]), st.integers(1, 400))
+def test_a_layer_is_given_up_only_if_it_takes_too_long(drawn, rate, latency, saved):
+    work, machine = work_of(drawn), chip(rate, latency, 1200)
+    columns = ("reserve_bytes", "release_after_compute_bytes", "release_after_drain_bytes", "compute_cycles")
+    layer = (
+        fetch_bytes(work), drain_bytes(work), *(work[name].copy() for name in columns), 1200,
+        machine.dram_bytes_per_cycle.numerator, machine.dram_bytes_per_cycle.denominator,
+        machine.dram_latency_cycles,
+    )  # fmt: skip
+    times, stuck = _replay_kernel.replay(*layer)
+    if stuck >= 0:
+        return
+    cycles = int(max(times[:, 4].max(), times[:, 6].max()))
+    found, ended = _replay_kernel.replay(*layer, cycles)
+    assert ended == _replay_kernel.DONE
+    np.testing.assert_array_equal(found, times)
+    found, ended = _replay_kernel.replay(*layer, max(cycles - saved, 0))
+    assert ended in (_replay_kernel.DONE, _replay_kernel.TOO_LONG)
+    if ended == _replay_kernel.DONE:
+        np.testing.assert_array_equal(found, times)
+    assert _replay_kernel.replay(*layer, int(work["compute_cycles"].sum()) - 1)[1] == _replay_kernel.TOO_LONG
 
 
 @pytest.mark.small

@@ -9,9 +9,16 @@ from test_mapper_traffic import chips, layers, plans
 
 from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.hardware import Accelerator
-from accelsim.mapper import _operand_kernel, _walk_kernel
+from accelsim.mapper import _operand_kernel, _search_kernel, _walk_kernel
 from accelsim.mapper._bounds_kernel import bounded_tilings, counts_of, tables_moved
-from accelsim.mapper._cost_kernel import ACTIVATIONS, COMPUTE, HELD_ACTIVATIONS, HELD_OUTPUTS, OUTPUTS
+from accelsim.mapper._cost_kernel import (
+    ACTIVATIONS,
+    COMPUTE,
+    HELD_ACTIVATIONS,
+    HELD_OUTPUTS,
+    MOVED_PARTIALS,
+    OUTPUTS,
+)
 from accelsim.mapper.encoded import encoded_sizes, filter_block
 from accelsim.mapper.traffic import (
     chip_vector,
@@ -48,10 +55,10 @@ def test_a_walk_over_tables_of_tiles_has_the_traffic_of_the_plan(
         getattr(_operand_kernel, f"{name}_tiles")(*of) for name in ("weight", "activation", "output")
     )
     of_ends = _walk_kernel.estimates(tile, counts, extents, vectors[0], ESTIMATE, 1.5)
-    requests, most = _walk_kernel.walked(
-        order, resident, counts, uses, vectors[0], weights, activations, outputs_table, of_ends,
-        tables_moved(vectors[1]), vectors[1],
-    )  # fmt: skip
+    steps = _walk_kernel.steps_of(order, resident, counts, _walk_kernel.loops_of(uses), layer.groups > 1)
+    requests, most = _walk_kernel.requests_of(
+        steps, weights, activations, outputs_table, of_ends, tables_moved(vectors[1]), vectors[1]
+    )
     column = {name: traffic[:, i] for i, name in enumerate(TRAFFIC)}
     fetched = (
         "weight_fetch_bytes",
@@ -98,6 +105,15 @@ def test_a_walk_over_tables_of_tiles_has_the_traffic_of_the_plan(
     assert row[OUTPUTS] <= outputs_table[:, _operand_kernel.MOVED].sum()
     assert row[HELD_OUTPUTS] <= outputs_table[:, _operand_kernel.HELD].sum()
     assert row[COMPUTE] == compute.sum()
+    assert row[MOVED_PARTIALS] <= outputs_table[:, _operand_kernel.PARTIAL_MOVED].sum()
+    # The search makes them exact without a table of tiles.
+    problem = (uses, extents, *vectors, ESTIMATE, 1.5, arrays)
+    known = _search_kernel.nothing_known(np.ones(5, np.int64), vectors[0], arrays)
+    _search_kernel.set_exact(row, np.zeros(5, np.int64), tile, counts, problem, known)
+    assert row[ACTIVATIONS] == activations[:, _operand_kernel.MOVED].sum()
+    assert row[OUTPUTS] == outputs_table[:, _operand_kernel.MOVED].sum()
+    assert row[HELD_OUTPUTS] == outputs_table[:, _operand_kernel.HELD].sum()
+    assert row[MOVED_PARTIALS] == outputs_table[:, _operand_kernel.PARTIAL_MOVED].sum()
 
 
 @pytest.mark.small

@@ -1,9 +1,10 @@
 """The law of reuse: what another chip left never changes a result, whichever key the two differ in.
 
-Every key of `test_hardware_reaches_results`, which holds each of them to change some result, is tried: so a
-kind that forgot one would be found here; a kind that reads one it has not fails at once.
+Every key of a chip is tried, with values of `test_hardware_reaches_results`, which holds each of them to change
+some result: so a kind that forgot one would be found here; a kind that reads one it has not fails at once.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 import accelsim
 from accelsim.dataflows import unsupported_layers
 from accelsim.errors import AccelsimError
-from accelsim.hardware import load_hardware, presets
+from accelsim.hardware import Accelerator, BankedDram, load_hardware, presets
+from accelsim.hardware.arrays import Part
 from accelsim.network import LayerNode, Network, Operation, TensorInfo
 from accelsim.plots import tables_of
 from accelsim.reuse import OFF, Off, Reuse, Shelf
@@ -30,6 +32,8 @@ BASE = [
     "scratchpad.capacity_bytes=6000",
 ]
 REGIONS = "scratchpad.weight_bytes=2000 scratchpad.activation_bytes=2500 scratchpad.output_bytes=1500"
+BLOCKS = "scratchpad.weight_bytes=3000 scratchpad.activation_bytes=1800 scratchpad.output_bytes=1200"
+IN_TURN = "dma.operand_order=weights activations partial_sums"
 CHANGES = [
     "", "clock_mhz=500", "pe_array.rows=8", "pe_array.columns=8", "pe_array.lanes=4",
     "pe_array.weight_policy=gate", "pe_array.activation_policy=gate", "pe_array.chunk_elements=32",
@@ -43,12 +47,27 @@ CHANGES = [
     "encodings.dram_outputs=run_length4", "encodings.dram_weight_bits=4",
     "encodings.dram_weight_bits=4 encodings.dram_weight_codebook=true", "scratchpad.capacity_bytes=40000",
     "scratchpad.word_bytes=8", "scratchpad.banks=1", "scratchpad.banks=1 scratchpad.ports=separate", REGIONS,
+    f"scratchpad.banks=10 {BLOCKS}", f"scratchpad.banks=10 scratchpad.layout=blocked {BLOCKS}",
     "postprocessor.drain_elements_per_cycle=1", "postprocessor.elements_per_cycle=1", "dram.peak_gb_per_s=3.2",
     "dram.efficiency_fraction=0.3", "dram.latency_ns=900", "dram.burst_bytes=256", "dma.descriptor_cycles=20",
-    "dma.chunk_bytes=64 dma.outstanding_chunks=1", "dma.chunk_bytes=64",
+    f"{IN_TURN} dma.descriptor_cycles=20", IN_TURN, "dma.chunk_bytes=64 dma.outstanding_chunks=1",
+    "dma.chunk_bytes=64", "banked", f"banked {IN_TURN}", "banked clock_mhz=500",
     "dram.peak_gb_per_s=3.2 dma.arbitration=fetches_first", "energy.sram=sram_hp", "energy.dram=ddr3",
     "energy.macro_bytes=1024", "energy.node_nm=22", "energy.table=22nm",
 ]  # fmt: skip
+# Names, which stand in no figure, and choices of which the base has but one.
+ALONE = {"schema_version", "name", "description", "dataflow", "pe_array.dataflow", "energy.overlay"}
+
+
+def chip_of(change: str) -> Accelerator:
+    """The base with other keys: `key=value key=value`, a first word `banked` of its DRAM."""
+    banked, overrides = change.startswith("banked"), change.removeprefix("banked").strip()
+    chip = load_hardware(
+        "both-skip-16x16", [*BASE, *re.split(r" (?=\w+[.=])", overrides)] if overrides else BASE
+    )
+    if not banked:
+        return chip
+    return chip.model_copy(update={"dram": BankedDram(model="banked", device="ddr4-2400", channels=1)})
 
 
 @cache
@@ -90,7 +109,7 @@ def trace(zeros: int = 0) -> NetworkTrace:
 
 def outcome(change: str, reuse: Off, zeros: int = 0, **options: Any) -> list[Any]:
     """All tables of a run, or its error."""
-    chip = load_hardware("both-skip-16x16", [*BASE, *change.split()])
+    chip = chip_of(change)
     try:
         tables = tables_of(accelsim.simulate(trace(zeros), chip, reuse=reuse, threads=1, **options))
     except AccelsimError as error:
@@ -102,6 +121,20 @@ def outcome(change: str, reuse: Off, zeros: int = 0, **options: Any) -> list[Any
 @cache
 def without(change: str, zeros: int, objective: Any, between: str) -> list[Any]:
     return outcome(change, OFF, zeros, objective=objective, between_layers=between)
+
+
+def test_every_key_of_a_chip_is_tried():
+    def values(part: Any, prefix: str = "") -> dict[str, Any]:
+        found = {}
+        for name, value in part:
+            found |= values(value, f"{prefix}{name}.") if isinstance(value, Part) else {prefix + name: value}
+        return found
+
+    base = values(chip_of(""))
+    changed = {
+        key for change in CHANGES for key, value in values(chip_of(change)).items() if value != base.get(key)
+    }
+    assert set(base) - changed == ALONE
 
 
 @given(
@@ -149,15 +182,16 @@ def test_every_shipped_chip_runs_with_what_its_kinds_get(name):
         pd.testing.assert_frame_equal(other.tiles, tables[0].tiles)
 
 
-@pytest.mark.parametrize("objective", ["cycles", "energy"])
-def test_what_is_found_on_disk_is_what_was_made(objective, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("objective", "change"), [("cycles", ""), ("energy", ""), ("cycles", "banked")])
+def test_what_is_found_on_disk_is_what_was_made(objective, change, tmp_path, monkeypatch):
     monkeypatch.setattr("accelsim.reuse.cache._WORTH_A_FILE_S", 0.0)
     for _ in range(2):
         reuse = Reuse(Shelf(tmp_path, 10**8))
-        assert str(outcome("", reuse, objective=objective)) == str(without("", 0, objective, "dram"))
+        assert str(outcome(change, reuse, objective=objective)) == str(without(change, 0, objective, "dram"))
     found = {kind: counts["disk"] for kind, counts in reuse.counts.items() if counts["disk"]}
     plan = "plan" if objective == "cycles" else "plan by energy"
-    assert set(found) == {"encoded sizes", plan, "counts of tiles", "checked outputs", "non-zeros"}
+    times = {"banked DRAM's times"} if change == "banked" else set()
+    assert set(found) == {"encoded sizes", plan, "counts of tiles", "checked outputs", "non-zeros"} | times
 
 
 def test_a_study_says_whether_points_share(tmp_path):

@@ -21,7 +21,8 @@ TYPES = (Price, Plan, Unrolling, OutputCheck)
 @pytest.mark.parametrize(
     "value",
     [
-        None, 3, 2**62, 0.1, True, "a", (1, (2, None)), frozenset(), PLAN, OutputCheck(1, 2, False, 1),
+        None, 3, 2**62, 0.1, True, "a", (1, (2, None)), frozenset(), {}, {"a": 1, "b": (2,)},
+        PLAN, OutputCheck(1, 2, False, 1),
         Price(cycles=9, dram_bytes=8, energy_pj=0.1 + 0.2, tiles=3, plan=PLAN),
     ],
 )  # fmt: skip

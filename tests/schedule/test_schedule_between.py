@@ -8,11 +8,18 @@ import pytest
 from drawn_networks import Builder, chip, drawn, residual
 
 import accelsim
+from accelsim.energy.table import table_of
 from accelsim.errors import InputError
 from accelsim.network import LayerNode
+from accelsim.plan import Objective
 from accelsim.results import NetworkResult
+from accelsim.schedule.between import keep_schedule
+from accelsim.schedule.costs import Costs
 from accelsim.schedule.held import BetweenLayers
-from accelsim.schedule.lives import held_bytes
+from accelsim.schedule.keep_search import Cost
+from accelsim.schedule.lives import Life, held_bytes, lives, may_stay
+from accelsim.schedule.planning import LayerInput, Wanted, layer_input
+from accelsim.schedule.weighing import weigh_of
 from accelsim.tables import COUNTERS
 from accelsim.trace.graph import node_inputs, node_name
 
@@ -46,7 +53,9 @@ def peaks(result: NetworkResult) -> list[int]:
 @pytest.mark.parametrize("capacity", [1500, 2500, 4000, 100_000])
 def test_keeping_saves_exactly_what_it_says_and_never_moves_more(seed: int, capacity: int) -> None:
     trace, hardware = drawn(seed), chip(capacity)
-    apart, kept = (accelsim.simulate(trace, hardware, between_layers=mode) for mode in ("dram", "keep"))
+    apart, kept = (
+        accelsim.simulate(trace, hardware, between_layers=mode, objective="dram") for mode in ("dram", "keep")
+    )
     saved = [r.saved_dram_bytes for r in kept.layer_results]
     assert [a - k for a, k in zip(moved(apart), moved(kept), strict=True)] == saved
     assert sum(moved(kept)) <= sum(moved(apart))
@@ -63,18 +72,67 @@ def test_keeping_saves_exactly_what_it_says_and_never_moves_more(seed: int, capa
 def test_the_choice_is_the_best_of_all_that_can_be_asked_for(seed: int, capacity: int) -> None:
     """Brute force: every subset of tensors, asked for by name; the run itself says what it moves."""
     trace, hardware = drawn(seed), chip(capacity)
-    best = accelsim.simulate(trace, hardware, between_layers="keep")
+    best = accelsim.simulate(trace, hardware, between_layers="keep", objective="dram")
     names = [node.output for node in trace.network.nodes if node.output not in trace.network.outputs]
-    least = sum(moved(accelsim.simulate(trace, hardware)))
+    least = sum(moved(accelsim.simulate(trace, hardware, objective="dram")))
     for count in range(1, 4):
         for subset in combinations(names, count):
             try:
-                one = accelsim.simulate(trace, hardware, between_layers=BetweenLayers("keep", subset))
+                wish = BetweenLayers("keep", subset)
+                one = accelsim.simulate(trace, hardware, between_layers=wish, objective="dram")
             except InputError:
                 continue
             assert set(subset) <= {tensor.tensor for tensor in one.kept}
             least = min(least, sum(moved(one)))
     assert sum(moved(best)) == least
+
+
+def predicted(costs: Costs, kept: frozenset[str], found: dict[str, Life]) -> Cost | None:
+    """What a network costs, layer by layer, with these tensors kept; None: something does not fit."""
+    total = Cost(0, 0)
+    for index in range(len(costs.nodes)):
+        alive = [found[name] for name in kept if found[name].first <= index <= found[name].last]
+        left = costs.chip.scratchpad.capacity_bytes - sum(life.bytes for life in alive)
+        held = frozenset(life.tensor for life in alive)
+        one = costs.at((index, index + 1), held, left) if left >= 0 else None
+        if one is None:
+            return None
+        total = total.plus(one)
+    return total
+
+
+@pytest.mark.parametrize("objective", ["dram", "cycles", "energy", "edp"])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("rate", ["0.8", "25.6"])
+def test_of_all_subsets_the_one_with_least_of_the_objective_is_kept(
+    objective: Objective, seed: int, rate: str
+) -> None:
+    trace, hardware = drawn(seed), chip(1900, f"dram.peak_gb_per_s={rate}")
+    table = table_of(hardware)
+
+    def prepare(node: LayerNode) -> LayerInput:
+        wanted = Wanted(None, objective, table)
+        return layer_input(trace.layer(node.layer.name), hardware, wanted, balance_filters=False, seed=0)
+
+    nodes = trace.network.nodes
+    schedule = keep_schedule(
+        trace, nodes, hardware, prepare, BetweenLayers("keep"),
+        plans={}, left_out={}, objective=objective, table=table,
+    )  # fmt: skip
+    found = lives(nodes, may_stay(trace, hardware, {}), 1900)
+    costs = Costs(trace, nodes, hardware, prepare, objective, table)
+    weigh = weigh_of(objective, hardware)
+    every = [
+        cost
+        for count in range(len(found) + 1)
+        for names in combinations(found, count)
+        if (cost := predicted(costs, frozenset(names), found)) is not None
+    ]
+    mine = predicted(costs, frozenset(life.tensor for life in schedule.lives), found)
+    assert mine is not None
+    assert weigh(mine)[0] == pytest.approx(min(weigh(cost)[0] for cost in every), rel=1e-12)
+    apart = predicted(costs, frozenset(), found)
+    assert apart is None or weigh(mine) <= weigh(apart)
 
 
 def test_a_residual_is_kept_over_the_two_layers_between() -> None:

@@ -59,19 +59,20 @@ def test_fused_layers_do_the_macs_of_layers_alone_and_spare_the_tensor_between(
     assert first.saved_dram_bytes + second.saved_dram_bytes == moved(apart) - moved(fused)
 
 
-@pytest.mark.parametrize("capacity", [3000, 5000, 8000, 20_000, 100_000])
+@pytest.mark.parametrize("capacity", [3000, 5000, 7000, 20_000, 100_000])
 def test_more_freedom_never_moves_more(capacity: int) -> None:
     b = Builder((1, 16, 16, 8))
     c = b.convolution("c", b.convolution("b", b.convolution("a", "x", 32), 32), 16, stride=2)
     trace = b.trace(b.convolution("last", c, 8, 1))
     runs = [
-        accelsim.simulate(trace, chip(capacity), between_layers=mode) for mode in ("dram", "keep", "fuse")
+        accelsim.simulate(trace, chip(capacity), between_layers=mode, objective="dram")
+        for mode in ("dram", "keep", "fuse")
     ]
     found = [moved(run) for run in runs]
     assert found[0] >= found[1] >= found[2]
     for run in runs:
         assert sum(r.saved_dram_bytes for r in run.layer_results) == found[0] - moved(run)
-    if capacity == 5000:  # the largest tensor does not fit: keeping it is no choice
+    if capacity == 7000:  # the largest tensor does not fit: keeping it is no choice
         assert found[2] < found[1]
 
 

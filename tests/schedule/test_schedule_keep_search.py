@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelsim.hardware import load_hardware
 from accelsim.schedule.keep_search import Choice, Cost, best_kept
 from accelsim.schedule.lives import Life
+from accelsim.schedule.weighing import least_product, weigh_of
 
 pytestmark = pytest.mark.small
+OBJECTIVES = ("dram", "cycles", "energy", "edp")
 
 
 def segmentations(ends, first=0):
@@ -23,7 +26,7 @@ def segmentations(ends, first=0):
 
 
 def brute_force(ends, lives, capacity, cost, wanted=frozenset()):
-    """The least cost over all cuts into spans and all subsets of tensors, or None."""
+    """The costs of all cuts into spans with all subsets of tensors that fit."""
     found = []
     for spans in segmentations(ends):
         inner = {node for first, end in spans for node in range(first, end - 1)}
@@ -40,10 +43,10 @@ def brute_force(ends, lives, capacity, cost, wanted=frozenset()):
                     one = cost((first, end), held, left) if left >= 0 else None
                     if one is None:
                         break
-                    total = Cost(total.dram_bytes + one.dram_bytes, total.cycles + one.cycles)
+                    total = total.plus(one)
                 else:
                     found.append(total)
-    return min(found) if found else None
+    return found
 
 
 @st.composite
@@ -75,23 +78,32 @@ def costs(lives, needs, savings):
         ends = [life.tensor for life in lives if life.first == end - 1 or first <= life.last < end]
         refetched = 3 * max(need - left, 0)
         saved = sum(savings[name] for name in ends if name in held) + 15 * (end - first - 1)
-        return Cost(100 * (end - first) + refetched - saved, 10 + left % 3)
+        return Cost(100 * (end - first) + refetched - saved, 10 + left % 3, 50.0 + left % 7 - saved)
 
     return cost
 
 
-@given(problems())
+def fewest_bytes(cost):
+    return cost.dram_bytes, cost.cycles
+
+
+@given(problems(), st.sampled_from(OBJECTIVES))
 @settings(deadline=None)
-def test_the_choice_is_the_best_of_all_subsets(problem):
+def test_the_choice_is_the_best_of_all_subsets(problem, objective):
     ends, lives, needs, savings, capacity, wanted = problem
-    cost = costs(lives, needs, savings)
-    found = best_kept(ends, lives, capacity, cost, wanted)
-    best = brute_force(ends, lives, capacity, cost, wanted)
-    if best is None:
+    cost, weigh = costs(lives, needs, savings), weigh_of(objective, load_hardware("dense-16x16"))
+    every = brute_force(ends, lives, capacity, cost, wanted)
+
+    def search(weigh):
+        return best_kept(ends, lives, capacity, cost, weigh, wanted)
+
+    found = least_product(search) if objective == "edp" else search(weigh)
+    if not every:
         assert isinstance(found, int)
     else:
         assert isinstance(found, Choice)
-        assert found.cost == best
+        assert weigh(found.cost)[0] == pytest.approx(min(weigh(one)[0] for one in every), rel=1e-12)
+        assert found.cost in every
         assert wanted <= found.kept
 
 
@@ -101,7 +113,7 @@ def test_a_narrow_beam_never_costs_more_than_keeping_nothing(problem, width):
     ends, lives, needs, savings, capacity, _ = problem
     cost = costs(lives, needs, savings)
     unkept = [cost((node, node + 1), frozenset(), capacity) for node in range(len(ends))]
-    found = best_kept(ends, lives, capacity, cost, most_states=width)
+    found = best_kept(ends, lives, capacity, cost, fewest_bytes, most_states=width)
     if None not in unkept:
         assert isinstance(found, Choice)
         assert found.cost.dram_bytes <= sum(one.dram_bytes for one in unkept)
@@ -111,7 +123,7 @@ def test_a_large_tensor_gives_way_to_two_small_ones_that_save_more():
     """8 bytes: t0 (8 bytes, saves 10 + 10) or t1 and t2 (4 bytes, save 6 + 6 each)."""
     lives = [Life("t0", 8, 0, 4), Life("t1", 4, 1, 2), Life("t2", 4, 2, 3)]
     cost = costs(lives, [0] * 5, {"t0": 10, "t1": 6, "t2": 6})
-    found = best_kept([[i + 1] for i in range(5)], lives, 8, cost)
+    found = best_kept([[i + 1] for i in range(5)], lives, 8, cost, fewest_bytes)
     assert isinstance(found, Choice)
     assert found.kept == {"t1", "t2"}
     assert found.cost.dram_bytes == 500 - 24

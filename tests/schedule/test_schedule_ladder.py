@@ -40,3 +40,10 @@ def test_where_no_plan_fits_on_a_step_the_capacity_itself_decides():
     count = len(asked)
     assert ladder.at(100) is None
     assert len(asked) == count
+
+
+def test_cycles_are_those_of_a_capacity_that_is_there():
+    """With 1024 bytes a plan of 100 prefetches; with what is left it does not."""
+    ladder = Ladder(1024, lambda capacity: Rung(PLAN, 100, 7, 5 if capacity == 1024 else 50), timed=True)
+    assert ladder.at(1024).cycles == 5
+    assert ladder.at(200).cycles == 50

@@ -275,6 +275,20 @@ def test_a_cluster_that_goes_away_is_told_and_finished_points_stay(folder):
         run(folder / "s.sqlite", cluster=cluster.scheduler_address)
 
 
+def test_a_count_of_workers_does_not_fail_where_the_scheduler_has_gone():
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    workers = executors.Dask(cluster.scheduler_address, 1)
+
+    def gone():
+        raise OSError("Timed out trying to connect")
+
+    workers._client.nthreads = gone
+    assert workers.in_flight == 1
+    cluster.close()
+    workers.close()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
