@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook bench train train-test docs docs-test fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook browser-test bench train train-test docs docs-test extras fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs"
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser"
 
 network: install
 	$(BIN)/python -m pytest -q -m network
@@ -61,11 +61,21 @@ docs: install
 docs-test: install
 	$(BIN)/python -m pytest -q -m docs
 
+# Reports in Debian's Chromium, which apt installs if it is not there.
+browser-test: install
+	tools/chromium.sh
+	@$(STEP) "install selenium" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,browser]"
+	@$(STEP) "browser tests" $(BIN)/python -m pytest -q -m browser
+
 # Every reader, for so many seconds in all; found inputs go to results/fuzz.
 SECONDS ?= 60
 fuzz: install
 	@$(STEP) "install atheris" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,fuzz]"
 	@$(STEP) fuzz $(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+# Every extra at once; after it each of the above works with INSTALL=true.
+extras: install
+	@$(STEP) "install all extras" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,train,docs,browser,fuzz]"
 
 wheel-test: install
 	$(BIN)/python tools/wheel_test.py

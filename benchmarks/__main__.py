@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dram, energy, formats, kernel, machine, mapper, start
+from benchmarks import dram, energy, formats, kernel, machine, mapper, report, start
 
 QUICK_LAYERS = 11  # conv1 and the first stage
 
@@ -61,6 +61,9 @@ def figures(quick: bool) -> Iterator[Figure]:
     for policy, speed in kernel.toggle_pairs(3 if quick else 9).items():
         yield Figure(f"toggles, {policy}", speed, "M pairs/s", 200, at_least=True)
     yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
+    seconds, size_mb = report.report_seconds_and_mb(1 if quick else 3)
+    yield Figure("report of a 54-layer run, command", seconds, "s", 5)
+    yield Figure("its size", size_mb, "MB", 5)
     if not quick:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
     for name, speed in dram.speeds(3 if quick else 9).items():

@@ -4,8 +4,9 @@ import functools
 import json
 import math
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, get_args
 
@@ -82,6 +83,21 @@ def toggling_of(text: str) -> "Toggling":
     if text not in known:
         raise InputError(f"--toggles must be one of {', '.join(known)}, not {text!r}")
     return known[text]
+
+
+def command_text(context: typer.Context, without: Sequence[str]) -> str:
+    """The command as it was given: its arguments and options, but for those that change no figure."""
+    words = ["accelsim", str(context.info_name)]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name in without or source is None or source.name != "COMMANDLINE":
+            continue
+        given = context.params[name]
+        for value in given if isinstance(given, list | tuple) else [given]:
+            words += parameter.opts[:1] if parameter.param_type_name == "option" else []
+            words += [] if isinstance(value, bool) else [str(value)]
+    return shlex.join(words)
 
 
 def show(document: Any) -> None:

@@ -1,6 +1,5 @@
-"""run, plot, compare."""
+"""run, plot."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from accelsim.cli.app import (
     OBJECTIVE,
     SKIP_UNSUPPORTED,
     app,
+    command_text,
     guarded,
     objective_of,
     show,
@@ -63,6 +63,9 @@ DRAM_TRACE = typer.Option(
     metavar="FOLDER",
     help="write the DRAM requests of every layer as traces of Ramulator 2 and DRAMsim3 (banked DRAM)",
 )
+TIMELINE_TILES = typer.Option(
+    10_000, "--timeline-tiles", min=1, help="tiles that timeline.json draws; of more, every 2nd, 3rd, ..."
+)
 TOGETHER = typer.Option(False, "--together", help="a trace's inputs run as one batch")
 THREADS = typer.Option(None, "--threads", min=1, help="layers counted at once")
 OUT = typer.Option(Path("results"), "--out", help="folder of the results")
@@ -85,6 +88,7 @@ def _between(mode: str, keep: list[str], fuse: list[str]) -> "BetweenLayers":
 @app.command("run")
 @guarded
 def run(
+    context: typer.Context,
     traces: list[Path] = TRACES,
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
@@ -102,6 +106,7 @@ def run(
     keep: list[str] = KEEP,
     fuse: list[str] = FUSE,
     dram_trace: Path | None = DRAM_TRACE,
+    timeline_tiles: int = TIMELINE_TILES,
     seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
@@ -110,7 +115,6 @@ def run(
     if not traces:
         return _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
     from accelsim.plan_file import read_plans
-    from accelsim.report import summary_rows
     from accelsim.study.runs import run_on_chips
 
     chips, chosen = _chips(hardware, overrides, baseline)
@@ -134,14 +138,11 @@ def run(
                 threads=threads,
                 seed=seed,
                 progress=progress,
+                command=command_text(context, ("out", "threads", "as_json")),
+                timeline_tiles=timeline_tiles,
             )
         _write_dram_traces(dram_trace, trace, results, balance_filters, seed)
-        summaries = [result.summary() for result in results]
-        documents[str(path)] = summary_rows(summaries, chosen)
-        if not as_json:
-            _print_summaries(summaries, chosen)
-            _print_notes(results)
-            print(f"results in {out / path.stem}")
+        documents[str(path)] = _told(results, chosen, None if as_json else out / path.stem)
     if as_json:
         show(documents)
 
@@ -208,6 +209,18 @@ def _main_job(
     print(f"results in {job.folder}")
 
 
+def _told(results: "Sequence[NetworkResult]", baseline: str, folder: Path | None) -> list[dict[str, Any]]:
+    """The rows of the results, for JSON; printed, unless there is no folder to name."""
+    from accelsim.report import summary_rows
+
+    summaries = [result.summary() for result in results]
+    if folder is not None:
+        _print_summaries(summaries, baseline)
+        _print_notes(results)
+        print(f"results in {folder}")
+    return summary_rows(summaries, baseline)
+
+
 def _print_summaries(summaries: Sequence[dict[str, Any]], baseline: str) -> None:
     from accelsim.report import as_text, summary_tables
 
@@ -266,24 +279,3 @@ def plot(
         show(written)
     else:
         print("\n".join(written))
-
-
-@app.command("compare")
-@guarded
-def compare(
-    before: Path = typer.Argument(help="folder of a finished run"),
-    after: Path = typer.Argument(help="folder of another"),
-    as_json: bool = JSON,
-) -> None:
-    """Two runs, layer by layer: how many cycles more or fewer, and which cause explains it."""
-    from accelsim.report import compare_runs, read_run
-
-    was, now = read_run(before), read_run(after)
-    table = compare_runs(was, now)
-    if as_json:
-        show(json.loads(table.to_json(orient="records")))
-        return
-    from accelsim.report import compare_text
-
-    print(f"before: {was.title}\nafter:  {now.title}\n")
-    print(compare_text(table), end="")

@@ -15,15 +15,18 @@ picture            data                     shows
 `compression`      (of its study)           speed-up, bytes and energy of compressed networks, by chip
 `flow`             `flow_table`             bytes and energy from DRAM to MAC and back
 `timeline`         `timeline_table`         when each tile of a layer is fetched, computed and drained
+`heatmap`          `with_utilisation`       how evenly the PEs work in a layer
 `compare`          `compare_table`          cycles of several runs by cause, with speed-up
 `sweep`            `sweep_table`            cycles and energy against a swept value, with the ideal
 `curves`           (the given table)        one quantity against another, a curve per value of a column
 `sram_fit`         (the given table)        CACTI's points and the fit that prices scratchpads
 `pareto`           (the given table)        plans of layers that none dominates: DRAM bytes, cycles, energy
+`points`           (the given table)        points of a study, a quantity against another, with the front
 `formats`          `smallest_table`         bytes of each encoding against density, and which is smallest
 =================  =======================  =================================================================
 """
 
+from accelsim.plots.balance import balance_table, with_utilisation
 from accelsim.plots.cache import cache
 from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
@@ -31,8 +34,10 @@ from accelsim.plots.compression import compression
 from accelsim.plots.curves import curves
 from accelsim.plots.flow import flow, flow_table
 from accelsim.plots.formats import formats, smallest_table
+from accelsim.plots.heatmap import heatmap
 from accelsim.plots.layers import cycles, cycles_table, energy, energy_table
 from accelsim.plots.pareto import pareto
+from accelsim.plots.points import places, points
 from accelsim.plots.roofline import roofline
 from accelsim.plots.roofline_change import roofline_change, roofline_change_table
 from accelsim.plots.run import Run, RunTables, tables_of
@@ -44,6 +49,7 @@ from accelsim.plots.timeline import timeline, timeline_table
 __all__ = [
     "Run",
     "RunTables",
+    "balance_table",
     "cache",
     "compare",
     "compare_table",
@@ -56,7 +62,10 @@ __all__ = [
     "flow",
     "flow_table",
     "formats",
+    "heatmap",
     "pareto",
+    "places",
+    "points",
     "roofline",
     "roofline_change",
     "roofline_change_table",
@@ -69,4 +78,5 @@ __all__ = [
     "tables_of",
     "timeline",
     "timeline_table",
+    "with_utilisation",
 ]

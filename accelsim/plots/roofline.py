@@ -194,7 +194,7 @@ def name_points(
                     xytext=(dx, dy),
                     textcoords="offset points",
                     fontsize=SMALL_FONT_POINTS,
-                    color=colours[index],
+                    color="#333333",  # small text in the ceilings' colours is hard to read
                     arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": colours[index], "shrinkB": 2},
                 )
                 taken.append(box)

@@ -41,6 +41,16 @@ def save(figure: "Figure", path_stem: str | Path, table: "pd.DataFrame") -> tupl
     return picture, data
 
 
+def save_png(figure: "Figure", path_stem: str | Path) -> Path:
+    """Write `path_stem`.png, 150 dots per inch, where SVG is not taken; raises InputError if it cannot."""
+    stem = Path(path_stem)
+    path = stem.with_name(stem.name + ".png")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    write_whole(path, buffer.getvalue())
+    return path
+
+
 def csv_bytes(table: "pd.DataFrame") -> bytes:
     """A table as CSV in UTF-8: LF ends lines, 12 significant digits, empty where a value is nan."""
     text: str = table.to_csv(index=False, float_format="%.12g", lineterminator="\n")

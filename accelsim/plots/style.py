@@ -143,14 +143,15 @@ def stacked_bars(
     handles = []
     for share, values in shares.items():
         widths = np.asarray(values, float)
-        if not widths.any():
+        drawn = widths != 0  # a bar without width is an artist nonetheless: most of the time, and of the file
+        if not drawn.any():
             continue
         look = looks[share]
         handles.append(
             axes.barh(
-                positions,
-                widths,
-                left=left,
+                positions[drawn],
+                widths[drawn],
+                left=left[drawn],
                 height=0.82,
                 color=look.colour,
                 hatch=look.hatch,

@@ -31,7 +31,7 @@ from accelsim.plots import RunTables, tables_of
 from accelsim.plots.run import TILE_COLUMNS
 from accelsim.plots.save import csv_bytes
 from accelsim.report.toggles import toggle_note, toggles_document
-from accelsim.report.trace_events import trace_events
+from accelsim.report.trace_events import MOST_TILES, trace_events
 from accelsim.results import NetworkResult, ratio
 
 if TYPE_CHECKING:
@@ -68,11 +68,18 @@ ENERGY_COLUMNS = (
 )
 
 
-def write_run(result: NetworkResult, folder: str | Path) -> list[Path]:
+def write_run(
+    result: NetworkResult, folder: str | Path, *, command: str = "", timeline_tiles: int = MOST_TILES
+) -> list[Path]:
     """Write the whole run into `folder`; files of an earlier run are replaced.
 
     Each file appears whole or not at all. Equal runs give equal bytes (with one version of matplotlib,
     for the pictures).
+
+    Parameters
+    ----------
+    command : of the command line that ran it, for its report
+    timeline_tiles : tiles that the timeline draws at most
 
     Returns
     -------
@@ -91,8 +98,10 @@ def write_run(result: NetworkResult, folder: str | Path) -> list[Path]:
         "actions.csv": csv_bytes(actions(run)),
         "tiles.csv": csv_bytes(run.tiles),
         "plans.csv": plans_csv(_plans(result)),
-        "timeline.json": json.dumps(trace_events(result), separators=(",", ":")).encode() + b"\n",
-        "summary.json": json.dumps(_document(result, run), indent=2, allow_nan=False).encode() + b"\n",
+        "timeline.json": json.dumps(trace_events(result, timeline_tiles), separators=(",", ":")).encode()
+        + b"\n",
+        "summary.json": json.dumps(_document(result, run, command), indent=2, allow_nan=False).encode()
+        + b"\n",
     }
     for name, data in content.items():
         write_whole(root / name, data)
@@ -108,16 +117,16 @@ def read_run(folder: str | Path) -> RunTables:
         If a file is missing, is no file of `write_run`, or a column is missing; names it.
     """
     root = Path(folder)
-    document = _read_document(root / "summary.json")
+    document = read_document(root / "summary.json")
     try:
         return RunTables(
             chip=Accelerator.model_validate(document["chip"]),
             network=document["network"],
             inputs=document["inputs"],
             summary={k: math.nan if v is None else v for k, v in document["summary"].items()},
-            layers=_read_table(root / "layers.csv", ("input", "layer", "cycles", "energy_pj")),
-            energy=_read_table(root / "energy.csv", ENERGY_COLUMNS),
-            tiles=_read_table(root / "tiles.csv", TILE_COLUMNS),
+            layers=read_table(root / "layers.csv", ("input", "layer", "cycles", "energy_pj")),
+            energy=read_table(root / "energy.csv", ENERGY_COLUMNS),
+            tiles=read_table(root / "tiles.csv", TILE_COLUMNS),
         )
     except KeyError as error:
         raise InputError(f"{root / 'summary.json'}: key {error} is missing") from error
@@ -199,7 +208,7 @@ def _write_plots(run: RunTables, folder: Path) -> list[Path]:
     return [path for name, figure, data in pictures for path in plots.save(figure, folder / name, data)]
 
 
-def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
+def _document(result: NetworkResult, run: RunTables, command: str) -> dict[str, Any]:
     finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in run.summary.items()}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -213,6 +222,7 @@ def _document(result: NetworkResult, run: RunTables) -> dict[str, Any]:
         "between_layers": between_layers(result),
         **toggles_document(result),
         "provenance": result.provenance,
+        **({"command": command} if command else {}),
         "chip": run.chip.model_dump(mode="json"),
     }
 
@@ -236,7 +246,8 @@ def between_layers(result: NetworkResult) -> dict[str, Any]:
     }
 
 
-def _read_document(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
+    """What summary.json says; raises InputError if it is none of `write_run`."""
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -249,7 +260,8 @@ def _read_document(path: Path) -> dict[str, Any]:
     return dict(document)
 
 
-def _read_table(path: Path, needed: tuple[str, ...]) -> "pd.DataFrame":
+def read_table(path: Path, needed: tuple[str, ...]) -> "pd.DataFrame":
+    """A table of a run's folder; raises InputError if it is none, or a column that is needed is missing."""
     import pandas as pd
 
     try:

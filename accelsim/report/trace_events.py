@@ -6,54 +6,137 @@ second (third, ...) track of that unit, because viewers draw overlapping spans o
 """
 
 import heapq
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from accelsim.results import LayerResult, NetworkResult
+from accelsim.errors import InputError
+from accelsim.report.counters import counters, pes
+from accelsim.results import NetworkResult
+from accelsim.tables import Table
 
 UNITS = ("layers", "DMA fetch", "array", "drain", "postprocessor")
 SPANS = {"DMA fetch": "fetch", "array": "compute", "drain": "drain"}
 # Track ids leave room for the overlapping tracks of each unit beside it.
 TRACKS_PER_UNIT = 1_000_000
+# A file of so many tiles stays below some 10 MB.
+MOST_TILES = 10_000
 
 
-def trace_events(result: NetworkResult) -> dict[str, Any]:
+class _Span(NamedTuple):
+    start: int
+    end: int
+    name: str
+    tile: int = -1  # number over the whole run
+
+
+def trace_events(result: NetworkResult, most_tiles: int = MOST_TILES) -> dict[str, Any]:
     """The run in Chrome's trace event format (JSON object form).
 
     Times are microseconds, cycles / clock; `args` of a tile's event hold its exact start and end cycle
-    since the run began. Events without duration are left out.
+    since the run began. Events without duration are left out. An arrow leads from a tile's fetch to its
+    compute to its drain. `otherData` says what the counters' limits are and what is left out.
+
+    Parameters
+    ----------
+    most_tiles : a run of more tiles is drawn with every second, third, ... tile of it; no counter has more
+        points than this
+
+    Raises
+    ------
+    InputError
+        If `most_tiles` is below 1.
     """
+    if most_tiles < 1:
+        raise InputError(f"timeline: tiles must be at least 1, not {most_tiles}")
     microseconds = 1 / result.chip.clock_mhz
-    spans = _spans(result)
+    tiles = sum(0 if layer.timeline is None else len(layer.timeline) for layer in result.layer_results)
+    every = max(1, -(-tiles // most_tiles))
+    spans = _spans(result, every)
     events = [_named("process_name", 0, f"{result.network} on {result.chip.name}")]
-    drawn = []
+    drawn: list[dict[str, Any]] = []
+    places: dict[int, list[tuple[float, int]]] = {}  # of each tile, where an arrow touches its spans
     for unit_index, unit in enumerate(UNITS):
-        tracks = _tracks([(start, end) for start, end, _ in spans[unit]])
+        tracks = _tracks([(span.start, span.end) for span in spans[unit]])
         for track in range(max([*tracks, 0]) + 1):
             thread = unit_index * TRACKS_PER_UNIT + track
             name = unit if track == 0 else f"{unit} (overlapping, {track + 1})"
             events += [_named("thread_name", thread, name), _sorted_at(thread)]
-        for track, (start, end, name) in zip(tracks, spans[unit], strict=True):
-            drawn.append(
-                {
-                    "name": name,
-                    "cat": unit,
-                    "ph": "X",
-                    "pid": 0,
-                    "tid": unit_index * TRACKS_PER_UNIT + track,
-                    "ts": start * microseconds,
-                    "dur": (end - start) * microseconds,
-                    "args": {"start_cycle": start, "end_cycle": end},
-                }
-            )
-    return {"displayTimeUnit": "ns", "traceEvents": events + drawn}
+        for track, span in zip(tracks, spans[unit], strict=True):
+            thread = unit_index * TRACKS_PER_UNIT + track
+            drawn.append(_drawn(span, unit, thread, microseconds))
+            if span.tile >= 0:
+                places.setdefault(span.tile, []).append((drawn[-1]["ts"], thread))
+    shown = _counter_events(result, most_tiles, microseconds)
+    other = _other(result, tiles, len(range(0, tiles, every)), every, most_tiles)
+    return {
+        "displayTimeUnit": "ns",
+        "otherData": other,
+        "traceEvents": [*events, *drawn, *_flows(places), *shown],
+    }
 
 
-def _spans(result: NetworkResult) -> dict[str, list[tuple[int, int, str]]]:
-    """Start and end cycle since the run began, and name, of what each unit does; in order of start."""
-    spans: dict[str, list[tuple[int, int, str]]] = {unit: [] for unit in UNITS}
-    start = end = 0
+def _drawn(span: _Span, unit: str, thread: int, microseconds: float) -> dict[str, Any]:
+    return {
+        "name": span.name,
+        "cat": unit,
+        "ph": "X",
+        "pid": 0,
+        "tid": thread,
+        "ts": span.start * microseconds,
+        "dur": (span.end - span.start) * microseconds,
+        "args": {"start_cycle": span.start, "end_cycle": span.end},
+    }
+
+
+def _flows(places: dict[int, list[tuple[float, int]]]) -> Iterator[dict[str, Any]]:
+    """Arrows through the spans of each tile, in the order of the units; a tile of one span has none."""
+    for tile, spans in places.items():
+        for number, (start, thread) in enumerate(spans if len(spans) > 1 else ()):
+            phase = "s" if number == 0 else ("f" if number == len(spans) - 1 else "t")
+            event = {
+                "name": "tile",
+                "cat": "flow",
+                "ph": phase,
+                "id": tile,
+                "pid": 0,
+                "tid": thread,
+                "ts": start,
+            }
+            yield event | ({"bp": "e"} if phase == "f" else {})
+
+
+def _counter_events(result: NetworkResult, most_points: int, microseconds: float) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "ph": "C", "pid": 0, "ts": cycle * microseconds, "args": {"value": value}}
+        for name, counter in counters(result, most_points).items()
+        for cycle, value in zip(counter.cycles.tolist(), counter.values.tolist(), strict=True)
+    ]
+
+
+def _other(result: NetworkResult, tiles: int, drawn: int, every: int, most: int) -> dict[str, Any]:
+    left_out = "nothing"
+    if every > 1:
+        left_out = (
+            f"all but every {every}th tile of the run, in their order: {tiles - drawn} of {tiles} tiles; "
+            f"counters count all tiles, at most {most} points each: scratchpad bytes the largest of those "
+            "that a point stands for, active PEs their mean"
+        )
+    return {
+        "tiles": tiles,
+        "tiles_drawn": drawn,
+        "left_out": left_out,
+        "scratchpad_capacity_bytes": result.chip.scratchpad.capacity_bytes,
+        "dram_peak_gb_per_s": float(result.chip.dram.peak_gb_per_s),
+        "pes": pes(result.chip),
+    }
+
+
+def _spans(result: NetworkResult, every: int) -> dict[str, list[_Span]]:
+    """What each unit does, in order of start; cycles since the run began. Of the tiles, each `every`th."""
+    spans: dict[str, list[_Span]] = {unit: [] for unit in UNITS}
+    start = end = tiles = 0
     for layer in result.layer_results:
         names = layer.fused or (layer.name,)
         if layer.name == names[0]:
@@ -61,25 +144,31 @@ def _spans(result: NetworkResult) -> dict[str, list[tuple[int, int, str]]]:
         end += layer.cycles
         suffix = "" if result.inputs == 1 else f", input {layer.input}"
         if layer.name == names[-1]:
-            spans["layers"].append((start, end, "+".join(names) + suffix))
+            spans["layers"].append(_Span(start, end, "+".join(names) + suffix))
         if layer.layer is None:
-            spans["postprocessor"].append((start, end, layer.name + suffix))
+            spans["postprocessor"].append(_Span(start, end, layer.name + suffix))
+        if layer.timeline is None:
+            continue
         for unit, key in SPANS.items():  # of fused layers: instants from the chain's start
-            spans[unit] += _tile_spans(layer, key, start, layer.name + suffix)
+            spans[unit] += _tile_spans(layer.timeline, key, start, layer.name + suffix, tiles, every)
+        tiles += len(layer.timeline)
     # Tiles of fused layers take turns.
     return {
-        unit: sorted((span for span in rows if span[1] > span[0]), key=lambda span: span[0])
+        unit: sorted((span for span in rows if span.end > span.start), key=lambda span: span.start)
         for unit, rows in spans.items()
     }
 
 
-def _tile_spans(layer: LayerResult, key: str, begin: int, name: str) -> list[tuple[int, int, str]]:
-    if layer.timeline is None:
-        return []
-    starts = (layer.timeline[f"{key}_start_cycle"] + begin).tolist()
-    ends = (layer.timeline[f"{key}_end_cycle"] + begin).tolist()
-    order = np.argsort(layer.timeline[f"{key}_start_cycle"], kind="stable").tolist()
-    return [(starts[tile], ends[tile], f"{name} tile {tile}") for tile in order]
+def _tile_spans(timeline: Table, key: str, begin: int, name: str, first: int, every: int) -> list[_Span]:
+    """`first`: tiles of the run before this layer's."""
+    starts = (timeline[f"{key}_start_cycle"] + begin).tolist()
+    ends = (timeline[f"{key}_end_cycle"] + begin).tolist()
+    order = np.argsort(timeline[f"{key}_start_cycle"], kind="stable").tolist()
+    return [
+        _Span(starts[tile], ends[tile], f"{name} tile {tile}", first + tile)
+        for tile in order
+        if (first + tile) % every == 0
+    ]
 
 
 def _tracks(spans: list[tuple[int, int]]) -> list[int]:

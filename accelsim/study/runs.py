@@ -8,6 +8,7 @@ from accelsim.dataflows import unsupported_layers
 from accelsim.hardware import Accelerator
 from accelsim.plan import Fixed, Objective, Plan
 from accelsim.report import write_run
+from accelsim.report.trace_events import MOST_TILES
 from accelsim.results import NetworkResult
 from accelsim.schedule.held import BetweenLayers
 from accelsim.simulation import simulate
@@ -31,6 +32,8 @@ def run_on_chips(
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
+    command: str = "",
+    timeline_tiles: int = MOST_TILES,
 ) -> list[NetworkResult]:
     """Simulate, and write each run to `folder/<chip>` and the comparison to `folder/compare`.
 
@@ -57,7 +60,7 @@ def run_on_chips(
             seed=seed,
             progress=progress,
         )
-        write_run(result, folder / chip.name)
+        write_run(result, folder / chip.name, command=command, timeline_tiles=timeline_tiles)
         results.append(result)
     if len(results) > 1:
         plots.save(plots.compare(results), folder / "compare", plots.compare_table(results))

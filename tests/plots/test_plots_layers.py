@@ -11,9 +11,16 @@ from accelsim.results import NetworkResult
 from accelsim.tables import CAUSES
 
 
-def bars(figure):
-    """Stacks as drawn: {legend label: widths by bar}."""
-    return {c.get_label(): [p.get_width() for p in c.patches] for c in figure.axes[0].containers if c.patches}
+def bars(figure, part="get_width"):
+    """Stacks as drawn: {legend label: widths by bar}; bars of no width are not drawn."""
+    axes = figure.axes[0]
+    stacks = {}
+    for container in axes.containers:
+        if container.patches:
+            stack = stacks[container.get_label()] = [0.0] * len(axes.get_yticks())
+            for patch in container.patches:
+                stack[round(patch.get_y() + patch.get_height() / 2)] = getattr(patch, part)()
+    return stacks
 
 
 @pytest.mark.small
@@ -51,11 +58,19 @@ def test_stacks_are_as_long_as_the_layers_last():
 
 
 def test_each_share_begins_where_the_one_before_ends():
-    containers = [c for c in plots.cycles(result()).axes[0].containers if c.patches]
-    assert all(patch.get_x() == 0 for patch in containers[0])
-    for left, right in itertools.pairwise(containers):
-        for one, other in zip(left.patches, right.patches, strict=True):
-            assert other.get_x() == pytest.approx(one.get_x() + one.get_width())
+    figure = plots.cycles(result())
+    widths, begins = (np.array(list(bars(figure, part).values())) for part in ("get_width", "get_x"))
+    before = np.cumsum(widths, axis=0) - widths
+    drawn = widths > 0
+    np.testing.assert_allclose(begins[drawn], before[drawn], atol=1e-9)
+    assert (~drawn).any()  # the operation has one share only: the others of its bar are not drawn
+
+
+def test_bars_without_width_are_no_artists():
+    for figure in (plots.cycles(result()), plots.energy(result())):
+        patches = [patch for c in figure.axes[0].containers for patch in getattr(c, "patches", ())]
+        assert patches
+        assert all(patch.get_width() > 0 for patch in patches)
 
 
 def test_legend_names_only_what_happens_in_the_order_of_causes():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from results_by_hand import chip, result
 
+from accelsim.errors import InputError
 from accelsim.report.trace_events import _tracks, trace_events
 
 
@@ -99,3 +100,58 @@ def test_as_many_tracks_are_used_as_spans_overlap(intervals):
     for track in set(tracks):
         mine = [row for row, t in zip(rows, tracks, strict=True) if t == track]
         assert all(a[1] <= b[0] for a, b in itertools.pairwise(mine))
+
+
+def of_phase(document, *phases):
+    return [event for event in document["traceEvents"] if event["ph"] in phases]
+
+
+@pytest.mark.small
+def test_every_arrow_has_both_ends_in_order_inside_spans_of_one_tile():
+    """A tile of one span has no arrow: nothing leads anywhere."""
+    document = trace_events(result(fetch_cycles=10, inputs=2))
+    starts = {(event["tid"], event["ts"]): event["name"] for event in spans(document)}
+    flows = {}
+    for event in of_phase(document, "s", "t", "f"):
+        flows.setdefault(event["id"], []).append(event)
+    assert len(flows) > 10
+    for events in flows.values():
+        assert [event["ph"] for event in events] == ["s", *["t"] * (len(events) - 2), "f"]
+        assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
+        assert len({starts[event["tid"], event["ts"]] for event in events}) == 1
+    touched = {(event["tid"], event["ts"]) for event in of_phase(document, "s", "t", "f")}
+    of_tiles = {(e["tid"], e["ts"]) for e in spans(document) if e["cat"] in ("DMA fetch", "array", "drain")}
+    assert touched == of_tiles  # here every tile fetches, computes and drains
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("most", [1, 3, 7, 1000])
+def test_a_timeline_has_no_more_tiles_than_it_may_and_says_what_is_left_out(most):
+    run = result(inputs=2)
+    document = trace_events(run, most)
+    other = document["otherData"]
+    drawn = {e["name"] for e in spans(document) if " tile " in e["name"]}
+    assert other["tiles"] == sum(len(r.timeline) for r in run.layer_results if r.timeline is not None)
+    assert len(drawn) == other["tiles_drawn"] <= most
+    assert (other["left_out"] == "nothing") == (len(drawn) == other["tiles"])
+    assert len(of_unit(document, "layers")) == len(run.layer_results)
+    points = [event["name"] for event in of_phase(document, "C")]
+    assert max(points.count(name) for name in points) <= max(most, 2) + 1
+
+
+@pytest.mark.small
+def test_a_timeline_of_no_tiles_is_refused():
+    with pytest.raises(InputError, match="at least 1, not 0"):
+        trace_events(result(), 0)
+
+
+@pytest.mark.small
+def test_time_never_goes_back_on_a_track():
+    by_track = {}
+    for event in trace_events(result(fetch_cycles=10, inputs=2))["traceEvents"]:
+        if event["ph"] in "XC":
+            by_track.setdefault(
+                (event["ph"], event["tid"] if event["ph"] == "X" else event["name"]), []
+            ).append(event["ts"])
+    assert len(by_track) >= 8
+    assert all(times == sorted(times) for times in by_track.values())

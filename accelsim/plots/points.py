@@ -1,0 +1,77 @@
+"""Points of a study: one quantity against another, a colour per value of a column, the front marked."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accelsim.errors import InputError
+from accelsim.plots.style import LINE_COLOURS, MARKERS, frame, legend, new_figure, shortened
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_MOST_TICKS = 12  # more values than this do not all stand below an axis
+
+
+def points(
+    table: "pd.DataFrame", x: str, y: str, by: str, labels: dict[str, str], front: "pd.Series | None" = None
+) -> "Figure":
+    """Every row as a point of `y` against `x`; x in the order of its values if they are text.
+
+    Parameters
+    ----------
+    by : column with a colour for each value
+    labels : what the axes say, with the unit, by column
+    front : bool of each row: circled, and joined by a line for each value of `by`
+
+    Raises
+    ------
+    InputError
+        If the table has no rows or lacks a column.
+    """
+    for column in (x, y, by):
+        if column not in table:
+            raise InputError(f"points: the table has no column {column!r}; it has {', '.join(table.columns)}")
+    if table.empty:
+        raise InputError(f"points of {y}: the table has no rows")
+    figure = new_figure(3.6)
+    axes = figure.subplots()
+    handles: list[object] = []
+    across = places(table[x])
+    for index, (name, rows) in enumerate(table.groupby(by, sort=False, dropna=False)):
+        colour, marker = LINE_COLOURS[index % len(LINE_COLOURS)], MARKERS[index % len(MARKERS)]
+        here = across[rows.index]
+        label = shortened(str(name), 34)
+        handles.append(axes.scatter(here, rows[y], s=22, color=colour, marker=marker, label=label, zorder=3))
+        if front is not None and front[rows.index].any():
+            best = rows[front[rows.index]]
+            line = np.array(sorted(zip(across[best.index], best[y], strict=True)))
+            axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.8, zorder=2)
+            axes.plot(
+                line[:, 0], line[:, 1], "o", markersize=9, markerfacecolor="none", color=colour, zorder=2
+            )
+    values = sorted(set(across))
+    if table[x].dtype.kind not in "iuf":
+        names = dict(zip(across, table[x], strict=True))
+        axes.set_xticks(values, [shortened(str(names[value]), 14) for value in values])
+    elif len(values) <= _MOST_TICKS:
+        if values[0] > 0 and values[-1] >= 4 * values[0]:
+            axes.set_xscale("log", base=2)
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.minorticks_off()
+    frame(axes, x=labels[x], y=labels[y])
+    axes.grid(linewidth=0.3, color="#BBBBBB")
+    axes.set_axisbelow(True)
+    low, high = min(0.0, float(table[y].min())), float(table[y].max())
+    axes.set_ylim(low, high + 0.06 * (high - low) or 1.0)  # a point at the edge would be cut
+    legend(figure, handles, by)
+    return figure
+
+
+def places(values: "pd.Series") -> "pd.Series":
+    """Where each value stands on an axis: at its number, or text in the order it comes."""
+    if values.dtype.kind in "iuf":
+        return values.astype(float)
+    order = {value: float(place) for place, value in enumerate(dict.fromkeys(values))}
+    return values.map(order)
