@@ -43,9 +43,11 @@ def sweep(
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
     objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
+    reuse: bool = typer.Option(True, "--reuse/--no-reuse", help="of what points share"),
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
+    from accelsim.reuse import DISK_BYTES
     from accelsim.study.sweep import points, run_sweep
 
     axes, chosen_for = points(over), objective_of(objective)
@@ -60,6 +62,7 @@ def sweep(
             workers=workers,
             objective=chosen_for,
             skip_unsupported=skip_unsupported,
+            reuse_bytes=DISK_BYTES if reuse else 0,
             progress=progress,
         )
     if as_json:
