@@ -165,17 +165,26 @@ def plot(
 @guarded
 def explain(
     store: Path = STORE,
-    before: int = typer.Argument(help="number of a point"),
-    after: int = typer.Argument(help="number of another"),
+    first: int = typer.Argument(help="number of a point"),
+    second: int | None = typer.Argument(None, help="number of another: why it is faster or slower"),
+    what_if: bool = typer.Option(
+        True, "--what-ifs/--no-what-ifs", help="simulate the (second) point with one change at a time"
+    ),
     as_json: bool = JSON,
 ) -> None:
-    """Why one point is faster than another, from what their lane-cycles went to."""
-    from accelsim.study import answers
+    """Why a point is slow, or faster than another, and what to change first."""
+    from accelsim.study.explain import explain
     from accelsim.study.store import Store
 
-    with Store(store) as opened:
-        told = answers.explain(opened, before, after)
+    with Store(store) as opened, steps("what if") as progress:
+        told = explain(opened, first, second, what_if=what_if, progress=progress)
     if as_json:
-        show(told)
-    else:
-        print("\n".join(told))
+        show(dataclasses.asdict(told))
+        return
+    print("\n".join(told.sentences))
+    if told.what_ifs is not None:
+        again = ", itself simulated again: its row is of other code or another trace" * told.what_ifs.fresh
+        print(f"\nwith one change (ratios to point {first if second is None else second}{again}):")
+        for one in told.what_ifs.tried:
+            gives = f"{one.speedup:.2f}x as fast, energy {one.energy_ratio:.2f}x, area {one.area_ratio:.2f}x"
+            print(f"  {one.change}: {one.error or gives}")

@@ -1,30 +1,15 @@
-"""What a study's store answers: how far it is, its best points, why one point is faster than another."""
+"""What a study's store answers: how far it is, its best points, its tables and pictures."""
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
-from accelsim.report import explaining_cause, sentence
-from accelsim.report.explain import CAUSE_WORDS
 from accelsim.study.store import DONE, Store, StoreError
 from accelsim.study.study_file import Study, parse_study
-from accelsim.tables import CAUSES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-_SIZES = ("pe_array.rows", "pe_array.columns", "pe_array.lanes")
-# What `explain` says beside the cycles: figure, words, unit.
-_BESIDE = (
-    ("energy_uj_mean", "energy", "uJ"),
-    ("dram_mb_per_inference", "DRAM traffic", "MB"),
-    ("area_mm2", "area", "mm2"),
-    ("power_mw", "power", "mW"),
-)
-_MOST_LAYERS = 3
 
 
 def study_of(store: Store) -> Study:
@@ -78,76 +63,6 @@ def finished(store: Store, where: str = "") -> "pd.DataFrame":
             raise
         raise InputError(f"--where {where!r}: {error.__cause__}") from error
     return points.sort_values("number", ignore_index=True) if len(points) else points
-
-
-def explain(store: Store, before: int, after: int) -> list[str]:
-    """Why point `after` takes other cycles than `before`, in sentences from their counted lane-cycles.
-
-    Raises
-    ------
-    InputError
-        If there is no such point, or it failed.
-    """
-    was, now = _row(store, before), _row(store, after)
-    key, values = _difference(store.axes, was, now)
-    told = [sentence(was | {key: values[0]}, now | {key: values[1]}, key)]
-    beside = []
-    for figure, words, unit in _BESIDE:
-        change = f", {now[figure] / was[figure]:.2f}x" if was[figure] else ""
-        beside.append(f"{words} {was[figure]:.4g} to {now[figure]:.4g} {unit}{change}")
-    told.append("; ".join(beside))
-    ids = [int(row["id"]) for row in (was, now)]
-    return told + _layers(*(_causes(store.layers(f"point = {one}")) for one in ids))
-
-
-def _row(store: Store, number: int) -> dict[str, Any]:
-    rows = store.points(f"number = {int(number)}")
-    if not len(rows):
-        raise InputError(f"{store.path}: no point {number}; `accelsim study export` lists them by `number`")
-    row = {str(name): value for name, value in rows.iloc[0].items()}
-    if row["status"] != DONE:
-        raise InputError(f"{store.path}: point {number} failed: {row['error']}")
-    return row
-
-
-def _difference(axes: Sequence[str], was: dict[str, Any], now: dict[str, Any]) -> tuple[str, list[Any]]:
-    """What differs between two points, as one key with two values: numbers where a ratio means something."""
-    changed = [name for name in ("workload", *axes) if was[name] != now[name]]
-    if len(changed) == 1:
-        return changed[0], [was[changed[0]], now[changed[0]]]
-    short = [name.rsplit(".", 1)[-1] for name in changed]
-    if changed and set(changed) <= set(_SIZES):
-        return " x ".join(short), [math.prod(row[name] for name in changed) for row in (was, now)]
-    texts = []
-    for row in (was, now):
-        settings = ", ".join(f"{name} {row[long]}" for name, long in zip(short, changed, strict=True))
-        texts.append(f"{row['number']} ({settings or 'the same settings'})")
-    return "point", texts
-
-
-def _causes(layers: "pd.DataFrame") -> "pd.DataFrame | None":
-    """Cycles of each layer by cause, over all inputs, and their sum `cycles`; None where none were kept."""
-    if layers.empty:
-        return None
-    columns = [f"{cause}_lane_cycles" for cause in CAUSES]
-    lanes = layers[columns].sum(axis=1) / layers["cycles"]
-    cycles = layers[columns].div(lanes, axis=0).set_axis(list(CAUSES), axis=1)
-    return cycles.assign(cycles=layers["cycles"]).groupby(layers["layer"], sort=False).sum()
-
-
-def _layers(was: "pd.DataFrame | None", now: "pd.DataFrame | None") -> list[str]:
-    """The layers that changed most, each with the cause that explains most of it."""
-    if was is None or now is None or list(was.index) != list(now.index):
-        return []
-    change = now - was
-    told = []
-    for layer in change["cycles"].abs().sort_values(ascending=False, kind="stable").index[:_MOST_LAYERS]:
-        total = float(change["cycles"][layer])
-        cause = explaining_cause(change.loc[layer, list(CAUSES)].to_dict(), total)
-        if cause:
-            cycles = f"{was['cycles'][layer]:,.0f} to {now['cycles'][layer]:,.0f} cycles ({total:+,.0f})"
-            told.append(f"{layer}: {cycles}; {change[cause][layer]:+,.0f} {CAUSE_WORDS[cause]}")
-    return told
 
 
 def picture(
