@@ -1,12 +1,13 @@
-"""study run, resume, status, export, plot, explain."""
+"""study run, resume, status, export, plot, front, explain."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ WORKERS = typer.Option(2, "--workers", help="processes; with 1, this one")
 CLUSTER = typer.Option(
     None, "--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786; or local: of --workers"
 )
+_MOST_ROWS = 30  # of a front that is printed
 RETRY = typer.Option(False, "--retry-failed", help="run points again that failed before")
 
 
@@ -159,6 +161,41 @@ def plot(
     with Store(store) as opened:
         drawn, table = answers.picture(opened, over, by, figure, where)
     print("\n".join(str(path) for path in save(drawn, out, table)))
+
+
+@study_app.command("front")
+@guarded
+def front(
+    store: Path = STORE,
+    minimise: list[str] = typer.Option([], "--minimise", help="column in place of the study's objectives"),
+    maximise: list[str] = typer.Option([], "--maximise", help="as --minimise"),
+    where: str = typer.Option("", "--where", help="SQL condition over the columns"),
+    out: Path = typer.Option(Path("results/front"), "--out", help="picture and data: without ending"),
+    as_json: bool = JSON,
+) -> None:
+    """The Pareto front of each workload, its knee, and which axis moves an objective most."""
+    from accelsim.plots import save
+    from accelsim.study import answers
+    from accelsim.study.store import Store
+
+    with Store(store) as opened:
+        found = answers.fronts(opened, minimise, maximise, where)
+    files = [str(path) for path in save(found.picture, out, found.table)]
+    best = found.table[found.table["front"]].drop(columns="front")
+    if as_json:
+        tables = {"front": best, "sensitivity": found.sensitivity}
+        show({name: json.loads(t.to_json(orient="records")) for name, t in tables.items()} | {"files": files})
+        return
+    shown = best.head(_MOST_ROWS).assign(
+        knee=["knee" if knee else "" for knee in best["knee"].head(_MOST_ROWS)]
+    )
+    print(f"front: {len(best)} of {len(found.table)} feasible points\n")
+    print(wrapped(shown), end="")
+    if len(best) > len(shown):
+        print(f"... and {len(best) - len(shown)} more, in {files[1]}")
+    print("\nwhat moves an objective, from step to step of one axis\n")
+    print(wrapped(found.sensitivity))
+    print("\n".join(files))
 
 
 @study_app.command("explain")

@@ -1,11 +1,16 @@
 """What a study's store answers: how far it is, its best points, its tables and pictures."""
 
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
+from accelsim.study.front import front_of, knee_of
+from accelsim.study.sensitivity import sensitivity
 from accelsim.study.store import DONE, Store, StoreError
-from accelsim.study.study_file import Study, parse_study
+from accelsim.study.study_file import Objective, Study, parse_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +68,68 @@ def finished(store: Store, where: str = "") -> "pd.DataFrame":
             raise
         raise InputError(f"--where {where!r}: {error.__cause__}") from error
     return points.sort_values("number", ignore_index=True) if len(points) else points
+
+
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """`table`: the feasible points drawn, with bool `front` and `knee`; `sensitivity`: as its function's."""
+
+    table: "pd.DataFrame"
+    sensitivity: "pd.DataFrame"
+    picture: "Figure"
+
+
+def fronts(
+    store: Store, minimise: Sequence[str] = (), maximise: Sequence[str] = (), where: str = ""
+) -> Fronts:
+    """The Pareto front of each workload with its knee, drawn, and which axis moves which objective most.
+
+    Parameters
+    ----------
+    minimise, maximise : columns in place of the study's objectives
+    where : SQL condition over the columns
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two objectives, one is no figure, or no feasible point is done.
+    """
+    from accelsim import plots
+
+    study, points = study_of(store), finished(store, where)
+    if minimise or maximise:
+        given = [Objective(minimise=name) for name in minimise] + [
+            Objective(maximise=name) for name in maximise
+        ]
+        study = study.model_copy(update={"objectives": given})
+    names = [objective.figure for objective in study.objectives]
+    if len(set(names)) < 2:
+        raise InputError(
+            f"{store.path}: a front needs two objectives, not {len(set(names))}: --minimise and --maximise "
+            "name them"
+        )
+    if points.empty or not (points["feasible"] == 1).any():
+        raise InputError(f"{store.path}: no finished point is within the budgets")
+    for name in names:
+        if name not in points or points[name].dtype.kind not in "iuf":
+            close = difflib.get_close_matches(name, map(str, points), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
+            raise InputError(f"{store.path}: {name!r} is no figure of a point{hint}")
+    front = front_of(points, study)
+    table = points.assign(front=front, knee=knee_of(points, study, front))[points["feasible"] == 1]
+    table = table[["number", "workload", *store.axes, *names, "front", "knee"]].reset_index(drop=True)
+    knees = {i: f"knee: point {table['number'][i]}" for i in table.index[table["knee"]]}
+    drawn = plots.points(
+        table,
+        names[0],
+        names[1],
+        "workload",
+        {name: name for name in names},
+        table["front"],
+        knees,
+        f"{study.name}: front of {', '.join(names)}",
+    )
+    return Fronts(table, sensitivity(points, study), drawn)
 
 
 def picture(

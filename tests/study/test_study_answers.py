@@ -56,3 +56,34 @@ def test_parquet_is_the_same_table_or_says_what_it_needs(store, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(InputError, match="--parquet needs pyarrow"):
         answers.parquet_bytes(table)
+
+
+def test_fronts_draw_the_feasible_points_and_star_the_knee(store):
+    """Areas 2.56, 5.12, 5.12 and 10.24 mm2 for 1000, 600, 500 and 400 cycles; point 3 is over a budget."""
+    found = answers.fronts(store, minimise=["cycles_mean", "area_mm2"])
+    assert found.table["number"].tolist() == [0, 1, 2]
+    assert found.table["front"].tolist() == [True, False, True]
+    assert not found.table["knee"].any()  # two points have no bend
+    settings = {"workload": "a", "pe_array.rows": 24, "pe_array.columns": 24, "dram.peak_gb_per_s": 12.8}
+    figures = {"cycles_mean": 550.0, "area_mm2": 2.6, "feasible": True}
+    store.add("k5", settings, number=5, figures=figures)
+    found = answers.fronts(store, minimise=["cycles_mean", "area_mm2"])
+    assert found.table["number"][found.table["knee"]].tolist() == [5]
+    assert [text.get_text() for text in found.picture.axes[0].texts] == ["knee: point 5"]
+    assert set(found.sensitivity["objective"]) == {"cycles_mean", "area_mm2"}
+    assert set(found.sensitivity["axis"]) == {"pe_array.rows", "pe_array.columns"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"minimise": ["cycles_mean"]}, "a front needs two objectives, not 1"),
+        ({"minimise": ["cycles_mea", "area_mm2"]}, "'cycles_mea' is no figure of a point; did you mean 'cyc"),
+        ({"minimise": ["workload", "area_mm2"]}, "'workload' is no figure of a point$"),
+        ({"where": "number = 3"}, "no finished point is within the budgets"),
+        ({"where": "number = 99"}, "no finished point is within the budgets"),
+    ],
+)
+def test_a_front_that_cannot_be_says_why(store, options, told):
+    with pytest.raises(InputError, match=told):
+        answers.fronts(store, **options)
