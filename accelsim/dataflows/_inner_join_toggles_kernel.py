@@ -18,14 +18,7 @@ from accelsim.dataflows._inner_join_tile import filter_block
 from accelsim.dataflows._inner_join_toggles_bus import send_columns, send_rows
 from accelsim.dataflows._inner_join_toggles_pe import (
     A_FREE,
-    ACCUMULATOR,
-    ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
-    DENSE_MACS,
-    SUMS,
     W_FREE,
-    WEIGHT_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
     A,
     W,
     add_all,
@@ -39,6 +32,14 @@ from accelsim.dataflows._inner_join_toggles_pe import (
 )
 from accelsim.jit import kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
+from accelsim.kernels.toggles import (
+    ACCUMULATOR,
+    ACTIVATION_REGISTER,
+    ACTIVATION_REGISTER_WITHOUT_HOLD,
+    COUNTS,
+    WEIGHT_REGISTER,
+    WEIGHT_REGISTER_WITHOUT_HOLD,
+)
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
@@ -58,15 +59,20 @@ def block_of_set(box, group_filters, rows, blocks_of_positions, number):
 
 
 @kernel
-def sets_of_tile(box, group_filters, p):
-    """Output sets of a tile."""
+def pes_of_sets(box, group_filters, p):
+    """Mapped PEs of a part, of each output set of a tile in order: int64 [sets]."""
     positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-    blocks = np.int64(0)
+    of_columns = (positions + p[at.COLUMNS] - 1) // p[at.COLUMNS]
+    of_rows = np.int64(0)
     k = box[2]
     while k < box[3]:
         k += filter_block(k, box[3], p[at.ROWS], group_filters)
-        blocks += 1
-    return blocks * ((positions + p[at.COLUMNS] - 1) // p[at.COLUMNS])
+        of_rows += 1
+    pes = np.empty(of_rows * of_columns, np.int64)
+    for number in range(pes.size):
+        _, filters, block = block_of_set(box, group_filters, p[at.ROWS], of_columns, number)
+        pes[number] = filters * min(p[at.COLUMNS], positions - block * p[at.COLUMNS])
+    return pes
 
 
 @kernel
@@ -221,10 +227,10 @@ def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_ze
 
     Returns
     -------
-    int64 [sets, SUMS]
+    int64 [sets, COUNTS]
     """
-    found = np.zeros((sets.size, SUMS), np.int64)
-    unheeded = np.zeros(SUMS, np.int64)
+    found = np.zeros((sets.size, COUNTS), np.int64)
+    unheeded = np.zeros(COUNTS, np.int64)
     tensors = weights, weight_zeros, activations
     state = new_state(p, max(p[at.ROWS] // group_filters, 1), p[at.PARTS])
     pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], p[at.COLUMNS]), np.int64)
@@ -243,7 +249,7 @@ def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_ze
 
 @kernel
 def walk_set(box, number, geometry, group_filters, p, numbers, tensors, state, pixels, totals):
-    """One set of a tile, added to int64 [SUMS]."""
+    """One set of a tile, added to int64 [COUNTS]."""
     weights, weight_zeros, activations = tensors
     of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = state
     columns, chunk = p[at.COLUMNS], p[at.CHUNK]
@@ -260,7 +266,6 @@ def walk_set(box, number, geometry, group_filters, p, numbers, tensors, state, p
         tap, part = index // chunks, index % p[at.PARTS]
         start = box[4] + index % chunks * chunk
         elements = min(chunk, box[5] - start)
-        totals[DENSE_MACS] += elements * used_rows * used_columns
         send_rows(
             k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
             (w_bus[0][part], w_bus[1][part]), totals,

@@ -5,32 +5,18 @@ import numpy as np
 from accelsim.dataflows import _inner_join_vectors as at
 from accelsim.jit import kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
-
-# Columns of a set's sums; the first twelve are tables.TOGGLES.
-(
-    WEIGHT_REGISTER,
-    ACTIVATION_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
+from accelsim.kernels.toggles import (
     ACCUMULATOR,
-    WEIGHT_BUS,
-    ACTIVATION_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
-    ACTIVATION_BUS_WITHOUT_HOLD,
-    MASK_BUS,
-    MULTICAST,
-    MULTICAST_WITHOUT_HOLD,
-    DENSE_MACS,
-) = range(13)
-SUMS = 13
+    ACTIVATION_REGISTER,
+    ACTIVATION_REGISTER_WITHOUT_HOLD,
+    WEIGHT_REGISTER,
+    WEIGHT_REGISTER_WITHOUT_HOLD,
+    add,
+    differing,
+)
+
 # Registers of a lane: with hold, and without.
 W, A, W_FREE, A_FREE = range(4)
-
-
-@kernel
-def differing(new, old):
-    """Bits in which two words differ."""
-    return popcount(np.uint64(new ^ old))
 
 
 @kernel
@@ -111,7 +97,7 @@ def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     accumulator : int, mask of its bits
     registers : int64 [lanes, 4]
     sums_of_lanes : int64 [lanes], accumulators (of the PE: the first)
-    totals : int64 [SUMS]
+    totals : int64 [COUNTS]
     """
     lanes, fixed, alone = p[at.LANES], p[at.FIXED], p[at.SET_SYNC]
     skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
@@ -188,15 +174,6 @@ def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, 
     totals[WEIGHT_REGISTER] += of_w
     totals[ACTIVATION_REGISTER] += of_a
     totals[ACCUMULATOR] += of_sums
-
-
-@kernel
-def add(sums, place, value, accumulator_mask):
-    """Add to an accumulator; returns its toggles."""
-    new = (sums[place] + value) & accumulator_mask
-    toggles = differing(new, sums[place])
-    sums[place] = new
-    return toggles
 
 
 @kernel

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
 
-from accelsim.dataflows import inner_join_toggles
-from accelsim.dataflows.inner_join_toggles import layer_toggles, tile_toggles
+from accelsim.dataflows import toggles
+from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.inner_join_toggles import tile_toggles as stepped
@@ -134,7 +134,7 @@ def drawn_layer(seed, filters=64, channels=64, size=24):
 
 @pytest.mark.parametrize("policy", ["compute", "gate", "skip"])
 def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy, monkeypatch):
-    monkeypatch.setattr(inner_join_toggles, "LEAST_SETS", 24)
+    monkeypatch.setattr(toggles, "LEAST_UNITS", 24)
     trace, seeds = drawn_layer(1, 32, 32, 20), 25
     boxes = tile_boxes(whole(trace.layer), trace.layer)
     chip = one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from accelsim.dataflows.inner_join_toggles import layer_toggles
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes
