@@ -17,28 +17,28 @@ from accelsim.dataflows import _inner_join_vectors as at
 from accelsim.dataflows._inner_join_tile import filter_block
 from accelsim.dataflows._inner_join_toggles_bus import send_columns, send_rows
 from accelsim.dataflows._inner_join_toggles_pe import (
-    A_FREE,
-    W_FREE,
-    A,
-    W,
-    add_all,
     add_fixed_lanes,
     kept,
-    load_done,
-    load_ends,
     multiply,
     multiply_pooled,
-    toggles_through,
 )
 from accelsim.jit import kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
 from accelsim.kernels.toggles import (
+    A_FREE,
     ACCUMULATOR,
     ACTIVATION_REGISTER,
     ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
+    W_FREE,
     WEIGHT_REGISTER,
     WEIGHT_REGISTER_WITHOUT_HOLD,
+    A,
+    W,
+    add_all,
+    load_done,
+    load_ends,
+    toggles_through,
 )
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 

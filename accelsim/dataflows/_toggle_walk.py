@@ -14,6 +14,7 @@ from accelsim.plan import Unrolling
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
+SAMPLED_PES = 4  # rows, and columns, of a block of PEs: the unit of a sample where a set is large
 
 
 class Walk(Protocol):
