@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 from hypothesis import strategies as st
-from twin_cases import layers, tiles
+from twin_cases import layers, span, tiles
 
 from accelsim.hardware import load_hardware
+from accelsim.plan import Tile
+from accelsim.trace import from_arrays
 
 BITS = st.sampled_from([8, 16])
 SUM_BITS = st.sampled_from([16, 17, 24, 32, 64])
@@ -73,3 +75,53 @@ def structured_cases(draw):
     if draw(st.integers(0, 3)):
         trace = pruned(trace, array.kept_per_block, array.block_elements)
     return chip, trace, draw(tiles(trace.layer, array.chunk_elements))
+
+
+@st.composite
+def columns(draw, stored_weight_bits, codebook):
+    """A fully connected layer whose weights the chip can store: few different ones, or small ones."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    filters, channels = draw(st.sampled_from([1, 2, 3, 7, 20, 75])), draw(st.sampled_from([1, 3, 9, 17, 40]))
+    half = 2 ** min(stored_weight_bits - 1, 6)
+    if codebook:
+        # As many as the table holds leave no index for a padding entry: then there may be none.
+        most = 2 ** min(stored_weight_bits, 5)
+        different = draw(st.sampled_from([1, most // 2, most - 1, most if filters < 17 else most - 1]))
+        values = generator.choice(np.setdiff1d(np.arange(-60, 60), 0), max(different, 1), replace=False)
+    else:
+        values = np.setdiff1d(np.arange(-half, half), 0)
+    weight_zeros = generator.integers(-3, 4, filters)
+    kept = generator.random((filters, channels)) < draw(st.sampled_from([0.0, 0.03, 0.3, 1.0]))
+    weights = np.where(kept, generator.choice(values, kept.shape), 0) + weight_zeros[:, None]
+    zero, shape = draw(st.integers(0, 5)), (draw(st.integers(1, 3)), channels)
+    kept = generator.random(shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))
+    activations = np.where(kept, generator.integers(0, 100, shape), zero)
+    dtype = draw(st.sampled_from([np.int8, np.uint8]))
+    return from_arrays(
+        weights.astype(np.int8),
+        activations.astype(dtype),
+        weight_zero_points=weight_zeros,
+        activation_zero_point=zero,
+    )
+
+
+@st.composite
+def column_broadcast_cases(draw):
+    chip = draw(
+        chips(
+            "eie-64",
+            rows=st.integers(1, 3),
+            columns=st.integers(1, 3),
+            accumulators=st.sampled_from([1, 2, 5, 40]),
+            stored_weight_bits=st.sampled_from([1, 2, 4, 5, 8, 12]),
+            codebook=st.booleans(),
+            weight_bits=st.just(16),
+            pointer_bits=st.sampled_from([8, 12, 16]),
+            word_bytes=st.sampled_from([1, 2, 3, 8]),
+        )
+    )
+    array = chip.pe_array
+    trace = draw(typed(columns(array.stored_weight_bits, array.codebook)))
+    k = span(draw, trace.layer.filters, array.cell_filters)
+    c = span(draw, trace.layer.channels, array.chunk_elements)
+    return chip, trace, Tile(*span(draw, trace.layer.batch), *k, *c, 0, 1, 0, 1)
