@@ -125,3 +125,18 @@ def column_broadcast_cases(draw):
     k = span(draw, trace.layer.filters, array.cell_filters)
     c = span(draw, trace.layer.channels, array.chunk_elements)
     return chip, trace, Tile(*span(draw, trace.layer.batch), *k, *c, 0, 1, 0, 1)
+
+
+@st.composite
+def systolic_cases(draw):
+    chip = draw(
+        chips(
+            "systolic-weights-16x32",
+            stationary=st.sampled_from(["weights", "activations", "outputs"]),
+            overlap=st.booleans(),
+            weight_policy=st.sampled_from(["compute", "gate"]),
+            activation_policy=st.sampled_from(["compute", "gate"]),
+        )
+    )
+    trace = draw(typed(layers()))
+    return chip, trace, draw(tiles(trace.layer, chip.pe_array.chunk_elements))
