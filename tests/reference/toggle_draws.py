@@ -7,11 +7,13 @@ weights of both types; chips differ in all that a count of toggles may depend on
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from twin_cases import layers, span, tiles
 
 from accelsim.hardware import load_hardware
 from accelsim.plan import Tile
+from accelsim.reference import _cartesian_plane as plane
 from accelsim.trace import from_arrays
 
 BITS = st.sampled_from([8, 16])
@@ -140,3 +142,49 @@ def systolic_cases(draw):
     )
     trace = draw(typed(layers()))
     return chip, trace, draw(tiles(trace.layer, chip.pe_array.chunk_elements))
+
+
+@st.composite
+def sparse_layers(draw):
+    """A convolution with strides up to 3 and few values, so that entries count many zeros."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    groups = draw(st.sampled_from([1, 1, 2]))
+    kernel = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    dilation = draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    size = [(k - 1) * d + draw(st.integers(1, 8)) for k, d in zip(kernel, dilation, strict=True)]
+    channels, density = draw(st.integers(1, 3)), st.sampled_from([0.04, 0.3, 1.0])
+
+    def tensor(shape):
+        return generator.integers(1, 100, shape) * (generator.random(shape) < draw(density))
+
+    return from_arrays(
+        tensor((draw(st.sampled_from([1, 4, 9])) * groups, *kernel, channels)).astype(np.int8),
+        tensor((draw(st.integers(1, 2)), *size, channels * groups)).astype(np.uint8),
+        stride=(draw(st.integers(1, 3)), draw(st.integers(1, 2))),
+        padding=tuple(draw(st.integers(0, 2)) for _ in range(4)),
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+@st.composite
+def cartesian_cases(draw):
+    per_step = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    chip = draw(
+        chips(
+            "scnn-64",
+            rows=st.integers(1, 3),
+            columns=st.integers(1, 3),
+            weights_per_step=st.just(per_step[0]),
+            activations_per_step=st.just(per_step[1]),
+            banks=st.sampled_from([1, 2, 32]),
+            bank_entries=st.sampled_from([4, 30, 100]),
+            bank_queue_depth=st.integers(per_step[0] * per_step[1], 20),
+        )
+    )
+    trace = draw(typed(st.one_of(layers(), sparse_layers())))
+    tile = draw(tiles(trace.layer, chip.pe_array.chunk_elements))
+    both = plane.sides(trace, tile)
+    held = plane.block_filters(chip.pe_array, plane.rectangles(both, chip.pe_array)[0], both)
+    assume(held != 0)  # else the plan is refused
+    return chip, trace, tile
