@@ -3,7 +3,7 @@
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.jit import kernel, popcount
+from accelsim.jit import kernel
 from accelsim.kernels.matching import GATE, SKIP
 from accelsim.kernels.toggles import (
     A_FREE,

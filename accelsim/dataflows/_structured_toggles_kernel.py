@@ -13,7 +13,7 @@ Its twin is accelsim/reference/structured_toggles.py.
 
 import numpy as np
 
-from accelsim.jit import kernel, popcount
+from accelsim.jit import inlined_kernel, kernel, popcount
 from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET
 from accelsim.kernels.toggles import (
     A_FREE,
@@ -46,7 +46,7 @@ _STEPS_BEFORE = 2
 
 @kernel
 def gather_slots(row, stored, first, elements, zero, bits, places, words, values, offsets, slot_places):
-    """Words of a filter's slots at a tap, less their zero point, their channels, their places; their number."""
+    """A filter's slots at a tap: words, the same less their zero point, channels, places; their number."""
     word_mask = (np.int64(1) << bits) - 1
     count = np.int64(0)
     for e in range(elements):
@@ -81,7 +81,7 @@ def pad(elements, zero, bits, gates, of_column):
     loads[:elements] = 0 if gates else -1
 
 
-@kernel
+@inlined_kernel
 def work(count, of_row, of_column, ends, every, picked, p, registers, sums, totals):
     """The slots of one PE in one step."""
     words, values, offsets = of_row
@@ -91,12 +91,13 @@ def work(count, of_row, of_column, ends, every, picked, p, registers, sums, tota
         e = offsets[i]
         picked_words[i] = a_words[e]
         picked_values[i] = a_values[e]
-        picked_loads[i] = a_loads[e]
     lanes = p[LANES]
     totals[WEIGHT_REGISTER_WITHOUT_HOLD] += load_ends(words, count, lanes, registers, W_FREE)
     totals[ACTIVATION_REGISTER_WITHOUT_HOLD] += toggles_through(picked_words, count, lanes)
     totals[ACTIVATION_REGISTER_WITHOUT_HOLD] += load_ends(picked_words, count, lanes, registers, A_FREE)
     if p[GATES]:
+        for i in range(count):
+            picked_loads[i] = a_loads[offsets[i]]
         of_w, of_a = load_done(count, words, picked_words, every, picked_loads, lanes, registers)
         totals[WEIGHT_REGISTER] += of_w
         totals[ACTIVATION_REGISTER] += of_a

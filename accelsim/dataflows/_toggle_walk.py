@@ -1,6 +1,6 @@
 """What a dataflow gives for its toggles to be counted: a walk over the units of its tiles.
 
-A module `<dataflow>_toggles` has a class `Walk` of this shape; `dataflows.toggles` counts, draws and estimates.
+A module `<dataflow>_toggles` has a class `Walk` of this shape; `dataflows.toggles` draws and estimates.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Walk(Protocol):
         """
 
     def always(self, box: Ints) -> dict[str, int]:
-        """Those toggles of a tile that are exact always, by name (tables.TOGGLES); of all tiles the same names.
+        """Those toggles of a tile that are exact always, by name (tables.TOGGLES); in all tiles the same.
 
         They cost a look at each operand that is sent, not at each pair.
         """

@@ -49,7 +49,7 @@ def layer_toggles(
     Parameters
     ----------
     boxes : int64 [tiles, 10], columns tables.BOX
-    spatial : of the plan; of `inner_join`, what the PEs hold at once (None: a filter a row, a position a column)
+    spatial : of the plan; `inner_join` takes None for a filter a row, a position a column
     exact : count every unit; else a seeded sample of whole units
     """
     walk = WALKS[chip.dataflow](trace, chip, spatial, exact=exact)
@@ -87,7 +87,7 @@ def _sample_size(units: int) -> int:
 def _estimate(
     sums: npt.NDArray[Any], macs: npt.NDArray[np.float64], every: int, dense_macs: int
 ) -> tuple[dict[str, int], dict[str, float]]:
-    """Ratio estimates: toggles per dense MAC of the drawn units, times the layer's dense MACs; their errors."""
+    """Toggles per dense MAC of the drawn units, times the layer's dense MACs; relative standard errors."""
     drawn, counts, errors = len(sums), {}, {}
     for column, name in enumerate(TOGGLES):
         toggles = sums[:, column].astype(float)

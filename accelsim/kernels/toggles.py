@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from accelsim.jit import kernel, popcount
+from accelsim.jit import inlined_kernel, popcount
 
 # Columns of a unit's toggles, in the order of tables.TOGGLES.
 (
@@ -24,13 +24,13 @@ COUNTS = 12
 W, A, W_FREE, A_FREE = range(4)
 
 
-@kernel
+@inlined_kernel
 def differing(new, old):
     """Bits in which two words differ."""
     return popcount(np.uint64(new ^ old))
 
 
-@kernel
+@inlined_kernel
 def add(sums, place, value, accumulator_mask):
     """Add to an accumulator; returns its toggles."""
     new = (sums[place] + value) & accumulator_mask
@@ -39,7 +39,7 @@ def add(sums, place, value, accumulator_mask):
     return toggles
 
 
-@kernel
+@inlined_kernel
 def toggles_through(words, elements, lanes):
     """Toggles of the registers of a PE's lanes as all words of a chunk pass, after each lane's first."""
     toggles = np.int64(0)
@@ -48,7 +48,7 @@ def toggles_through(words, elements, lanes):
     return toggles
 
 
-@kernel
+@inlined_kernel
 def load_ends(words, elements, lanes, registers, place):
     """Toggles of each lane's first word of a chunk, all of whose words pass; the registers keep the last."""
     toggles = np.int64(0)
@@ -59,7 +59,7 @@ def load_ends(words, elements, lanes, registers, place):
     return toggles
 
 
-@kernel
+@inlined_kernel
 def load_done(elements, w, a, w_loads, a_loads, lanes, registers):
     """(weight, activation) toggles of a PE's registers where gated pairs load neither and none is skipped.
 
@@ -85,7 +85,7 @@ def load_done(elements, w, a, w_loads, a_loads, lanes, registers):
     return of_w, of_a
 
 
-@kernel
+@inlined_kernel
 def add_all(elements, w_values, a_values, ends, sums):
     """Toggles of a PE's accumulator where no pair is skipped; a gated product is 0 and changes nothing.
 

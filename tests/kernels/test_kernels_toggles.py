@@ -9,7 +9,7 @@ from accelsim.tables import TOGGLES
 
 @pytest.mark.small
 def test_columns_of_kernels_are_those_of_the_table():
-    assert at.COUNTS == len(TOGGLES)
+    assert len(TOGGLES) == at.COUNTS
     for i, name in enumerate(TOGGLES):
         assert getattr(at, name.upper().replace("_TOGGLES", "")) == i
 
