@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import inner_join_toggles, structured_toggles
+from accelsim.dataflows import inner_join_toggles, structured_toggles, systolic_toggles
 from accelsim.dataflows._toggle_walk import Walk
 from accelsim.hardware import Accelerator
 from accelsim.plan import Unrolling
@@ -24,6 +24,7 @@ SAMPLED_FRACTION = 0.02
 LEAST_UNITS = 64
 WALKS: dict[str, type[Walk]] = {
     "inner_join": inner_join_toggles.Walk,
+    "systolic": systolic_toggles.Walk,
     "structured": structured_toggles.Walk,
 }
 

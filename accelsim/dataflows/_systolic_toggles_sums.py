@@ -1,0 +1,141 @@
+"""Toggles of `systolic`'s partial sums, where weights or activations stay (section 2 of its page of toggles).
+
+A gated product is 0, so sums are the same under every policy.
+"""
+
+import numpy as np
+
+from accelsim.dataflows._systolic_toggles_operands import (
+    COLUMNS,
+    GROUP_FILTERS,
+    ROWS,
+    STATIONARY,
+    STATIONARY_WEIGHTS,
+    activation_at,
+    fill_filter,
+    fill_position,
+    fill_streamed,
+    weight_at,
+)
+from accelsim.jit import inlined_kernel, kernel, popcount
+from accelsim.kernels.toggles import ACCUMULATOR, COUNTS
+from accelsim.kernels.windows import KERNEL_H, KERNEL_W, fill_pixels
+
+STRETCH = 32  # stream indices of a unit
+
+
+@inlined_kernel
+def advance(stays, streamed, sums, count):
+    """Add a row's products to the sums that pass it."""
+    for x in range(count):
+        sums[x] += stays * np.int64(streamed[x])
+
+
+@inlined_kernel
+def changes(sums, before, count, accumulator):
+    """Toggles of a register that takes `count` sums one after the other, after `before`."""
+    toggles = popcount(np.uint64((sums[0] ^ before) & accumulator))
+    for x in range(1, count):
+        toggles += popcount(np.uint64((sums[x] ^ sums[x - 1]) & accumulator))
+    return toggles
+
+
+@kernel
+def unit_toggles(column, values, first, count, rows, accumulator, before):
+    """Toggles of one column through all folds of a block, at the stream indices from `first` on.
+
+    Parameters
+    ----------
+    column : int16 [L], stationary values
+    values : int16 [L, T], streamed values
+    before : int64 [rows], what the registers hold; used and written where `first` is 0
+    """
+    sums, below = np.empty(STRETCH, np.int64), np.zeros(STRETCH, np.int64)
+    edge = first - 1 if first else values.shape[1] - 1
+    toggles = np.int64(0)
+    for fold in range(0, column.size, rows):
+        sums[:] = 0
+        at_edge = np.int64(0)
+        for i in range(min(rows, column.size - fold)):
+            stays, streamed = np.int64(column[fold + i]), values[fold + i]
+            at_edge += stays * np.int64(streamed[edge])
+            advance(stays, streamed[first : first + count], sums, count)
+            toggles += changes(sums, at_edge if first else before[i], count, accumulator)
+            before[i] = at_edge
+        for x in range(count):
+            new = below[x] + sums[x]
+            toggles += popcount(np.uint64((new ^ below[x]) & accumulator))
+            below[x] = new
+    for x in range(count):
+        toggles += popcount(np.uint64(below[x] & accumulator))
+    return toggles
+
+
+@kernel
+def leave(column, at_last, rows, before):
+    """What the registers of a column hold after a block: its last stream index' sums, int64 [rows]."""
+    for fold in range(0, column.size, rows):
+        sum_ = np.int64(0)
+        for i in range(min(rows, column.size - fold)):
+            sum_ += np.int64(column[fold + i]) * np.int64(at_last[fold + i])
+            before[i] = sum_
+
+
+@kernel
+def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
+    """Toggles of units of a tile: int64 [units, COUNTS].
+
+    Parameters
+    ----------
+    numbers : int64 [units], ascending: (group, index across, stretch), the last fastest
+    tensors : (zero point of activations and mask of an accumulator's bits, weights, their zero points,
+        activations)
+    filters, positions : int, of one group of the tile
+    """
+    found = np.zeros((numbers.size, COUNTS), np.int64)
+    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
+    length, rows, accumulator = taps * (box[5] - box[4]), p[ROWS], tensors[0][1]
+    pixels = np.empty((taps, positions), np.int64)
+    fill_pixels(geometry, box, 0, positions, pixels)
+    weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
+    across, stream = (filters, positions) if weights_stay else (positions, filters)
+    stretches = (stream + STRETCH - 1) // STRETCH
+    values = np.empty((length, stream), np.int16)
+    column, at_last = np.empty(length, np.int16), np.empty(length, np.int16)
+    before = np.zeros(rows, np.int64)
+    filled = filled_column = np.int64(-1)
+    for i in range(numbers.size):
+        stretch, place = numbers[i] % stretches, numbers[i] // stretches
+        index, number = place % across, place // across
+        k = box[2] + number * filters
+        group = k // p[GROUP_FILTERS]
+        if filled != number:
+            fill_streamed(not weights_stay, k, group, box, geometry, tensors, pixels, values, values)
+            filled = number
+        if stretch == 0:
+            before[:] = 0
+            earlier, its_group, its_k = index - p[COLUMNS], group, k
+            if earlier < 0:  # the group before's last index on this column of the array
+                earlier += (across - index - 1) // p[COLUMNS] * p[COLUMNS] + p[COLUMNS]
+                its_group, its_k = group - 1, k - filters
+            if its_k >= box[2]:
+                for reduction in range(length):
+                    w, v = (earlier, positions - 1) if weights_stay else (filters - 1, earlier)
+                    weight = weight_at(its_k + w, reduction, box, tensors)[1]
+                    activation = activation_at(v, reduction, its_group, box, geometry, tensors, pixels)[1]
+                    column[reduction], at_last[reduction] = (
+                        (weight, activation) if weights_stay else (activation, weight)
+                    )
+                leave(column, at_last, rows, before)
+                filled_column = -1
+        if filled_column != place:
+            if weights_stay:
+                fill_filter(k + index, box, tensors, column, column)
+            else:
+                fill_position(index, group, box, geometry, tensors, pixels, column, column)
+            filled_column = place
+        first = stretch * STRETCH
+        found[i, ACCUMULATOR] = unit_toggles(
+            column, values, first, min(STRETCH, stream - first), rows, accumulator, before
+        )
+    return found
