@@ -101,7 +101,7 @@ def pass_port(sequence, gates, receivers, wires, of, totals):
 
 @inlined_kernel
 def load_port(words, values, first, rows, bits, gates, wires, of, totals):
-    """A column's stationary words enter at the top, the last row's first, each past the rows above its own."""
+    """A column's stationary words enter at the top, the last row's first, each past those above its own."""
     word_mask = (np.int64(1) << bits) - 1
     for x in range(rows - 1, -1, -1):
         word, bit = np.int64(words[first + x]) & word_mask, np.int64(values[first + x] != 0)
@@ -189,7 +189,8 @@ def count_stationary(box, geometry, p, tensors, filters, positions):
                     for j in range(used):
                         word = np.int64(of_columns[0, j, first + i]) & stays_mask
                         load_registers(
-                            word, of_columns[1, j, first + i] != 0, stays_gates, gates, sequence, registers[i, j], of_stays, of_streamed, totals,
+                            word, of_columns[1, j, first + i] != 0, stays_gates, gates, sequence,
+                            registers[i, j], of_stays, of_streamed, totals,
                         )  # fmt: skip
     return totals
 

@@ -103,7 +103,7 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
     values = np.empty((length, stream), np.int16)
     column, at_last = np.empty(length, np.int16), np.empty(length, np.int16)
     before = np.zeros(rows, np.int64)
-    filled = filled_column = np.int64(-1)
+    filled = filled_column = -1
     for i in range(numbers.size):
         stretch, place = numbers[i] % stretches, numbers[i] // stretches
         index, number = place % across, place // across

@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import inner_join_toggles, structured_toggles, systolic_toggles
+from accelsim.dataflows import (
+    inner_join_toggles,
+    row_stationary_toggles,
+    structured_toggles,
+    systolic_toggles,
+)
 from accelsim.dataflows._toggle_walk import Walk
 from accelsim.hardware import Accelerator
 from accelsim.plan import Unrolling
@@ -26,6 +31,7 @@ WALKS: dict[str, type[Walk]] = {
     "inner_join": inner_join_toggles.Walk,
     "systolic": systolic_toggles.Walk,
     "structured": structured_toggles.Walk,
+    "row_stationary": row_stationary_toggles.Walk,
 }
 
 

@@ -19,7 +19,7 @@ def expected(**counts):
 
 
 def units_add_up(trace, tile, chip):
-    """The units of a sample, all walked, are the exact count; so are those that are walked in two halves."""
+    """The units of a sample, all walked, are the exact count; they hold the tile's dense MACs."""
     box = box_array(tile)
     whole = tile_toggles(trace, box, chip)
     walk = WALKS[chip.dataflow](trace, chip, None, exact=False)
