@@ -11,9 +11,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from twin_cases import layers, span, tiles
 
+from accelsim.errors import PlanError
 from accelsim.hardware import load_hardware
 from accelsim.plan import Tile
 from accelsim.reference import _cartesian_plane as plane
+from accelsim.reference._row_toggles import Mapped, group_tiles
 from accelsim.trace import from_arrays
 
 BITS = st.sampled_from([8, 16])
@@ -187,4 +189,34 @@ def cartesian_cases(draw):
     both = plane.sides(trace, tile)
     held = plane.block_filters(chip.pe_array, plane.rectangles(both, chip.pe_array)[0], both)
     assume(held != 0)  # else the plan is refused
+    return chip, trace, tile
+
+
+def can_be_mapped(trace, tile, array):
+    """Whether the array of spads holds the tile, group by group."""
+    try:
+        return all(Mapped(trace, of_group, array) for of_group in group_tiles(trace, tile))
+    except PlanError:
+        return False
+
+
+@st.composite
+def row_stationary_cases(draw):
+    chip = draw(
+        chips(
+            "eyeriss-168",
+            rows=st.integers(1, 8),
+            columns=st.integers(1, 5),
+            chunk_elements=st.just(1),
+            activation_policy=st.sampled_from(["compute", "gate"]),
+            weight_spad_entries=st.integers(3, 24),
+            activation_spad_entries=st.integers(3, 12),
+            sum_spad_entries=st.integers(1, 5),
+            weights_per_cycle=st.sampled_from([1, 3, 4, 50, 1000]),
+            activations_per_cycle=st.sampled_from([1, 2, 4, 50, 1000]),
+        )
+    )
+    trace = draw(typed(layers(most_dilation=1)))
+    tile = draw(tiles(trace.layer, 1))
+    assume(can_be_mapped(trace, tile, chip.pe_array))
     return chip, trace, tile
