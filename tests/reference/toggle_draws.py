@@ -220,3 +220,42 @@ def row_stationary_cases(draw):
     tile = draw(tiles(trace.layer, 1))
     assume(can_be_mapped(trace, tile, chip.pe_array))
     return chip, trace, tile
+
+
+@st.composite
+def tall_layers(draw):
+    """One channel and many filters, few weights not zero: columns with padding entries."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    weights = generator.integers(1, 9, (40, 1, draw(st.integers(1, 2)), 1)).astype(np.int8)
+    weights[generator.random(weights.shape) < draw(st.sampled_from([0.9, 0.97]))] = 0
+    return from_arrays(weights, generator.integers(0, 2, (1, 2, 4, 1)).astype(np.uint8))
+
+
+@st.composite
+def deep_layers(draw):
+    """Many channels and few activations not zero: counts of zeros that wrap at 16."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    weights = generator.integers(-9, 9, (2, 1, 1, 40)).astype(np.int8)
+    activations = generator.integers(1, 99, (1, 2, 3, 40)) * (generator.random((1, 2, 3, 40)) < 0.05)
+    return from_arrays(weights, activations.astype(np.uint8))
+
+
+@st.composite
+def csc_row_stationary_cases(draw):
+    chip = draw(
+        chips(
+            "eyeriss-v2-192",
+            rows=st.integers(1, 8),
+            columns=st.integers(1, 5),
+            lanes=st.integers(1, 2),
+            weight_spad_entries=st.sampled_from([24, 60, 200]),
+            activation_spad_entries=st.integers(3, 40),
+            sum_spad_entries=st.sampled_from([1, 3, 40]),
+            pointer_bits=st.sampled_from([8, 11]),
+        )
+    )
+    drawn = st.one_of(layers(most_dilation=1), layers(most_dilation=1), tall_layers(), deep_layers())
+    trace = draw(typed(drawn))
+    tile = draw(tiles(trace.layer, chip.pe_array.chunk_elements))
+    assume(can_be_mapped(trace, tile, chip.pe_array))
+    return chip, trace, tile
