@@ -68,7 +68,8 @@ class Tensors:
 def tensors_of(trace: LayerTrace, chip: Accelerator) -> Tensors:
     """What every toggle kernel takes."""
     k, r, s, c = trace.layer.weight_shape
-    accumulator = (1 << min(chip.pe_array.accumulator_bits, 63)) - 1
+    bits = chip.pe_array.accumulator_bits
+    accumulator = (1 << bits) - 1 if bits < 64 else -1
     return Tensors(
         np.ascontiguousarray(trace.weights).reshape(k, r * s, c),
         np.ascontiguousarray(np.broadcast_to(trace.weight_zero_points, k), np.int32),

@@ -36,8 +36,8 @@ class Walk:
         filters, together = min(k, self.layer.group_filters), mapping.p * mapping.t
         of_passes = np.minimum(together, filters - np.arange(0, filters, together))
         taps = self.layer.kernel[0] * self.layer.kernel[1]
-        of_groups: Ints = np.tile(np.repeat(of_passes, n * columns), k // filters)
-        return of_groups * (rows * channels * taps)
+        found: Ints = np.tile(np.repeat(of_passes, n * columns), k // filters) * (rows * channels * taps)
+        return found
 
     def walk(self, box: Ints, numbers: Ints) -> Ints:
         """Toggles of windows of a tile."""

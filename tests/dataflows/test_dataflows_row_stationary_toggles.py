@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from accelsim.reference.row_stationary_toggles import tile_toggles as stepped
 from hypothesis import HealthCheck, given, settings
-from test_dataflows_row_stationary import cases, chip_of
+from test_dataflows_row_stationary import chip_of
+from toggle_draws import row_stationary_cases
 from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
 from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.plan import box_array, tile_boxes
+from accelsim.reference.row_stationary_toggles import tile_toggles as stepped
 from accelsim.simulation import simulate
 from accelsim.trace import from_arrays
 
@@ -49,7 +50,7 @@ def test_the_worked_example_of_the_page(policy, weights):
 
 @pytest.mark.small
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(row_stationary_cases())
 def test_kernel_equals_reference_on_every_toggle(case):
     chip, trace, tile = case
     assert tile_toggles(trace, box_array(tile), chip) == stepped(trace, tile, chip)
@@ -57,7 +58,7 @@ def test_kernel_equals_reference_on_every_toggle(case):
 
 @pytest.mark.small
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(row_stationary_cases())
 def test_units_of_a_sample_partition_the_counts(case):
     chip, trace, tile = case
     units_add_up(trace, tile, chip)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from test_dataflows_structured import cases, chip_of, pruned
+from test_dataflows_structured import chip_of, pruned
+from toggle_draws import structured_cases
 from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
@@ -48,7 +49,7 @@ def test_the_worked_example_of_the_page(policy, activations):
 
 @pytest.mark.small
 @settings(max_examples=100, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(structured_cases())
 def test_kernel_equals_reference_on_every_toggle(case):
     chip, trace, tile = case
     assert tile_toggles(trace, box_array(tile), chip) == stepped(trace, tile, chip)
@@ -56,7 +57,7 @@ def test_kernel_equals_reference_on_every_toggle(case):
 
 @pytest.mark.small
 @settings(max_examples=50, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(structured_cases())
 def test_units_of_a_sample_partition_the_counts(case):
     chip, trace, tile = case
     units_add_up(trace, tile, chip)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from test_dataflows_systolic import STATIONARY, cases, chip_of
+from test_dataflows_systolic import STATIONARY, chip_of
+from toggle_draws import systolic_cases
 from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
@@ -58,7 +59,7 @@ def test_the_worked_examples_of_the_page(case):
 
 @pytest.mark.small
 @settings(max_examples=150, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(systolic_cases())
 def test_kernel_equals_reference_on_every_toggle(case):
     chip, trace, tile = case
     assert tile_toggles(trace, box_array(tile), chip) == stepped(trace, tile, chip)
@@ -66,7 +67,7 @@ def test_kernel_equals_reference_on_every_toggle(case):
 
 @pytest.mark.small
 @settings(max_examples=75, suppress_health_check=list(HealthCheck))
-@given(cases())
+@given(systolic_cases())
 def test_units_of_a_sample_partition_the_counts(case):
     chip, trace, tile = case
     units_add_up(trace, tile, chip)
