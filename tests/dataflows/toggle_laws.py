@@ -18,11 +18,11 @@ def expected(**counts):
     return found
 
 
-def units_add_up(trace, tile, chip):
+def units_add_up(trace, tile, chip, spatial=None):
     """The units of a sample, all walked, are the exact count; they hold the tile's dense MACs."""
     box = box_array(tile)
-    whole = tile_toggles(trace, box, chip)
-    walk = WALKS[chip.dataflow](trace, chip, None, exact=False)
+    whole = tile_toggles(trace, box, chip, spatial)
+    walk = WALKS[chip.dataflow](trace, chip, spatial, exact=False)
     macs, always = walk.units(box), walk.always(box)
     k, p, q = (getattr(tile, f"{axis}1") - getattr(tile, f"{axis}0") for axis in "kpq")
     taps = trace.layer.kernel[0] * trace.layer.kernel[1]
