@@ -19,14 +19,9 @@ from accelsim.dataflows._systolic_toggles_operands import (
     STATIONARY_WEIGHTS,
     fill_filter,
     fill_position,
-    fill_streamed,
 )
-from accelsim.jit import inlined_kernel, kernel
+from accelsim.jit import inlined_kernel, kernel, popcount
 from accelsim.kernels.toggles import (
-    ACTIVATION_BUS,
-    ACTIVATION_BUS_WITHOUT_HOLD,
-    ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
     MASK_BUS,
     MULTICAST,
@@ -37,21 +32,16 @@ from accelsim.kernels.toggles import (
     WEIGHT_REGISTER_WITHOUT_HOLD,
     differing,
 )
-from accelsim.kernels.windows import KERNEL_H, KERNEL_W, fill_pixels
+from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 # A sequence of words: toggles inside it of all words, of those not zero alone, of its mask bits; its ends.
 FREE, HELD, MASK, FIRST, LAST, FIRST_HELD, LAST_HELD, FIRST_BIT, LAST_BIT, SOME = range(10)
 # Wires of a port, and registers of a PE.
 HELD_WIRES, FREE_WIRES, MASK_WIRE = range(3)
 STAYS, STAYS_FREE, STREAMED, STREAMED_FREE = range(4)
-# Counters of an operand: registers, buses, each with and without hold.
+# Counters of an operand: registers, buses, each with and without hold; those of activations follow.
 OF_WEIGHTS = (WEIGHT_REGISTER, WEIGHT_REGISTER_WITHOUT_HOLD, WEIGHT_BUS, WEIGHT_BUS_WITHOUT_HOLD)
-OF_ACTIVATIONS = (
-    ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
-    ACTIVATION_BUS,
-    ACTIVATION_BUS_WITHOUT_HOLD,
-)
+OF_ACTIVATIONS = tuple(name + 1 for name in OF_WEIGHTS)
 
 
 @kernel
@@ -77,6 +67,79 @@ def describe(words, values, bits, found):
             last_held = word
         last, last_bit = word, bit
     found[LAST], found[LAST_HELD], found[LAST_BIT] = last, last_held, last_bit
+
+
+@kernel
+def describe_next(words, values, bits, first, gates, found):
+    """The next word of many sequences at once, as `describe`; without `gates` only what all words need.
+
+    Parameters
+    ----------
+    words, values : int64 [sequences]
+    first : bool, whether it is the first of each
+    found : int64 [10, sequences], all zeros at first; ended by `describe_end`
+    """
+    mask, sequences = (np.int64(1) << bits) - 1, words.size
+    if first:
+        for x in range(sequences):
+            found[FIRST, x] = found[LAST, x] = words[x] & mask
+            found[FIRST_BIT, x] = found[LAST_BIT, x] = np.int64(values[x] != 0)
+    for x in range(sequences):
+        word = words[x] & mask
+        found[FREE, x] += popcount(np.uint64(word ^ found[LAST, x]))
+        found[LAST, x] = word
+    if gates:
+        for x in range(sequences):
+            bit = np.int64(values[x] != 0)
+            found[MASK, x] += bit ^ found[LAST_BIT, x]
+            found[LAST_BIT, x] = bit
+            changed = ((words[x] & mask) ^ found[LAST_HELD, x]) & -bit
+            found[HELD, x] += popcount(np.uint64(changed))
+            found[FIRST_HELD, x] |= changed & (found[SOME, x] - 1)
+            found[LAST_HELD, x] ^= changed
+            found[SOME, x] |= bit
+
+
+@kernel
+def describe_end(found):
+    """Take the first words that are not zero out of the toggles inside the sequences: they began with 0."""
+    for x in range(found.shape[1]):
+        found[HELD, x] -= popcount(np.uint64(found[FIRST_HELD, x]))
+
+
+@kernel
+def describe_activations(first_group, groups, box, geometry, p, tensors, positions, pixels):
+    """Activations that stream, of all groups of a tile at once: int64 [taps, groups, channels, 10]."""
+    zero, activations = tensors[0][0], tensors[3]
+    in_group, channels = activations.shape[1] // geometry[GROUPS], box[5] - box[4]
+    taps = pixels.shape[0]
+    described = np.zeros((10, taps * groups * channels), np.int64)
+    words, values = np.empty(described.shape[1], np.int64), np.empty(described.shape[1], np.int64)
+    for t in range(positions):
+        x = 0
+        for tap in range(taps):
+            pixel = pixels[tap, t]
+            for group in range(first_group, first_group + groups):
+                for c in range(group * in_group + box[4], group * in_group + box[5]):
+                    q = np.int64(activations[pixel, c]) if pixel >= 0 else zero
+                    words[x] = q
+                    values[x] = q - zero
+                    x += 1
+        describe_next(words, values, p[BITS_A], t == 0, p[GATE_A], described)
+    describe_end(described)
+    return described.T.copy().reshape((taps, groups, channels, 10))
+
+
+@kernel
+def describe_weights(k, filters, box, p, tensors, sequences):
+    """Weights that stream past the rows, of one group: int64 [L, 10], written."""
+    words, values = np.empty(len(sequences), np.int64), np.empty(len(sequences), np.int64)
+    described = np.zeros((10, len(sequences)), np.int64)
+    for t in range(filters):
+        fill_filter(k + t, box, tensors, words, values)
+        describe_next(words, values, p[BITS_W], t == 0, p[GATE_W], described)
+    describe_end(described)
+    sequences[:] = described.T
 
 
 @inlined_kernel
@@ -151,22 +214,27 @@ def count_stationary(box, geometry, p, tensors, filters, positions):
     pixels = np.empty((taps, positions), np.int64)
     fill_pixels(geometry, box, 0, positions, pixels)
     weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
-    across, stream = (filters, positions) if weights_stay else (positions, filters)
+    across = filters if weights_stay else positions
     of_stays, of_streamed = (OF_WEIGHTS, OF_ACTIVATIONS) if weights_stay else (OF_ACTIVATIONS, OF_WEIGHTS)
     stays_gates, gates = (p[GATE_W], p[GATE_A]) if weights_stay else (p[GATE_A], p[GATE_W])
-    stays_bits, bits = (p[BITS_W], p[BITS_A]) if weights_stay else (p[BITS_A], p[BITS_W])
-    words = np.empty((length, stream), np.int16)
-    values = np.empty((length, stream), np.int16)
+    stays_bits = p[BITS_W] if weights_stay else p[BITS_A]
     of_columns = np.empty((2, min(columns, across), length), np.int16)
-    sequences = np.empty((length, 10), np.int64)
+    sequences, groups = np.empty((length, 10), np.int64), (box[3] - box[2]) // filters
+    if weights_stay:
+        streams = describe_activations(
+            box[2] // p[GROUP_FILTERS], groups, box, geometry, p, tensors, positions, pixels
+        )
+    else:
+        streams = np.empty((taps, 0, box[5] - box[4], 10), np.int64)
     left, top = np.zeros((rows, 3), np.int64), np.zeros((columns, 3), np.int64)
     registers = np.zeros((rows, columns, 4), np.int64)
     stays_mask = (np.int64(1) << stays_bits) - 1
     for k in range(box[2], box[3], filters):
         group = k // p[GROUP_FILTERS]
-        fill_streamed(not weights_stay, k, group, box, geometry, tensors, pixels, words, values)
-        for reduction in range(length):
-            describe(words[reduction], values[reduction], bits, sequences[reduction])
+        if weights_stay:
+            sequences[:] = streams[:, (k - box[2]) // filters].copy().reshape((length, 10))
+        else:
+            describe_weights(k, filters, box, p, tensors, sequences)
         for block in range(0, across, columns):
             used = min(columns, across - block)
             for j in range(used):

@@ -59,15 +59,19 @@ def fill_position(position, group, box, geometry, tensors, pixels, words, values
 
 
 @kernel
-def fill_streamed(weights_stream, first_filter, group, box, geometry, tensors, pixels, words, values):
-    """The streamed operand: int16 [L, T] each, written (may be one array: values)."""
-    length, stream = words.shape
-    row, row_values = np.empty(length, np.int16), np.empty(length, np.int16)
-    for t in range(stream):
+def fill_streamed(weights_stream, first, k, group, box, geometry, tensors, pixels, row, values):
+    """Values of the streamed operand, less their zero points, at the stream indices from `first` on.
+
+    Parameters
+    ----------
+    row : int16 [L], scratch
+    values : int16 [L, count], written
+    """
+    length, count = values.shape
+    for t in range(count):
         if weights_stream:
-            fill_filter(first_filter + t, box, tensors, row, row_values)
+            fill_filter(k + first + t, box, tensors, row, row)
         else:
-            fill_position(t, group, box, geometry, tensors, pixels, row, row_values)
+            fill_position(first + t, group, box, geometry, tensors, pixels, row, row)
         for reduction in range(length):
-            words[reduction, t] = row[reduction]
-            values[reduction, t] = row_values[reduction]
+            values[reduction, t] = row[reduction]

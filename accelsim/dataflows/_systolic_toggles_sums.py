@@ -41,26 +41,28 @@ def changes(sums, before, count, accumulator):
 
 
 @kernel
-def unit_toggles(column, values, first, count, rows, accumulator, before):
-    """Toggles of one column through all folds of a block, at the stream indices from `first` on.
+def unit_toggles(column, values, first, count, edges, begins, rows, accumulator, before):
+    """Toggles of one column through all folds of a block, at `count` stream indices.
 
     Parameters
     ----------
     column : int16 [L], stationary values
-    values : int16 [L, T], streamed values
-    before : int64 [rows], what the registers hold; used and written where `first` is 0
+    values : int16 [L, >= first + count], streamed values, those of the unit from `first` on
+    edges : int16 [L], streamed values at the stream index before the unit's; where it begins the stream, at
+        the last one
+    begins : bool, whether it begins the stream
+    before : int64 [rows], what the registers hold where it does, and then what they are left with
     """
     sums, below = np.empty(STRETCH, np.int64), np.zeros(STRETCH, np.int64)
-    edge = first - 1 if first else values.shape[1] - 1
     toggles = np.int64(0)
     for fold in range(0, column.size, rows):
         sums[:] = 0
         at_edge = np.int64(0)
         for i in range(min(rows, column.size - fold)):
             stays, streamed = np.int64(column[fold + i]), values[fold + i]
-            at_edge += stays * np.int64(streamed[edge])
+            at_edge += stays * np.int64(edges[fold + i])
             advance(stays, streamed[first : first + count], sums, count)
-            toggles += changes(sums, at_edge if first else before[i], count, accumulator)
+            toggles += changes(sums, before[i] if begins else at_edge, count, accumulator)
             before[i] = at_edge
         for x in range(count):
             new = below[x] + sums[x]
@@ -100,8 +102,14 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
     weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
     across, stream = (filters, positions) if weights_stay else (positions, filters)
     stretches = (stream + STRETCH - 1) // STRETCH
-    values = np.empty((length, stream), np.int16)
-    column, at_last = np.empty(length, np.int16), np.empty(length, np.int16)
+    # Whole where most of it is needed, else the stretch of each unit alone.
+    whole = numbers.size * STRETCH >= (box[3] - box[2]) // filters * stream
+    values = np.empty((length, stream if whole else min(STRETCH, stream)), np.int16)
+    column, edges, row = (
+        np.empty(length, np.int16),
+        np.empty((length, 1), np.int16),
+        np.empty(length, np.int16),
+    )
     before = np.zeros(rows, np.int64)
     filled = filled_column = -1
     for i in range(numbers.size):
@@ -109,9 +117,14 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
         index, number = place % across, place // across
         k = box[2] + number * filters
         group = k // p[GROUP_FILTERS]
-        if filled != number:
-            fill_streamed(not weights_stay, k, group, box, geometry, tensors, pixels, values, values)
+        first = stretch * STRETCH
+        count = min(STRETCH, stream - first)
+        if whole and filled != number:
+            fill_streamed(not weights_stay, 0, k, group, box, geometry, tensors, pixels, row, values)
             filled = number
+        elif not whole:
+            own = values[:, :count]
+            fill_streamed(not weights_stay, first, k, group, box, geometry, tensors, pixels, row, own)
         if stretch == 0:
             before[:] = 0
             earlier, its_group, its_k = index - p[COLUMNS], group, k
@@ -123,10 +136,10 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
                     w, v = (earlier, positions - 1) if weights_stay else (filters - 1, earlier)
                     weight = weight_at(its_k + w, reduction, box, tensors)[1]
                     activation = activation_at(v, reduction, its_group, box, geometry, tensors, pixels)[1]
-                    column[reduction], at_last[reduction] = (
+                    column[reduction], edges[reduction, 0] = (
                         (weight, activation) if weights_stay else (activation, weight)
                     )
-                leave(column, at_last, rows, before)
+                leave(column, edges[:, 0], rows, before)
                 filled_column = -1
         if filled_column != place:
             if weights_stay:
@@ -134,8 +147,9 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
             else:
                 fill_position(index, group, box, geometry, tensors, pixels, column, column)
             filled_column = place
-        first = stretch * STRETCH
+        edge = first - 1 if first else stream - 1
+        fill_streamed(not weights_stay, edge, k, group, box, geometry, tensors, pixels, row, edges)
         found[i, ACCUMULATOR] = unit_toggles(
-            column, values, first, min(STRETCH, stream - first), rows, accumulator, before
+            column, values, first if whole else 0, count, edges[:, 0], first == 0, rows, accumulator, before
         )
     return found

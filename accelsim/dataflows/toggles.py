@@ -25,8 +25,7 @@ from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
-SAMPLED_FRACTION = 0.02
-LEAST_UNITS = 64
+SAMPLED_UNITS = 48  # of a layer: the error is that of a mean of so many, whatever the layer's size
 WALKS: dict[str, type[Walk]] = {
     "inner_join": inner_join_toggles.Walk,
     "systolic": systolic_toggles.Walk,
@@ -63,7 +62,7 @@ def layer_toggles(
     sizes = [walk.units(box) for box in boxes]
     ends = np.cumsum([len(one) for one in sizes])
     macs, every = np.concatenate(sizes), int(ends[-1])
-    wanted = every if exact else _sample_size(every)
+    wanted = every if exact else min(every, SAMPLED_UNITS)
     drawn = np.arange(every)
     if wanted < every:
         drawn = np.sort(np.random.default_rng(seed).choice(every, wanted, replace=False))
@@ -85,10 +84,6 @@ def layer_toggles(
         counts[name], errors[name] = sum(one[name] for one in always), 0.0
     fraction = float(macs[drawn].sum()) / trace.layer.dense_macs if wanted < every else 1.0
     return ToggleCounts(counts, errors, fraction)
-
-
-def _sample_size(units: int) -> int:
-    return min(units, max(LEAST_UNITS, int(np.ceil(SAMPLED_FRACTION * units))))
 
 
 def _estimate(

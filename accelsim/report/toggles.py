@@ -1,4 +1,4 @@
-"""Toggles of a run for its summary and its readers (docs/dataflows/inner_join_toggles.md)."""
+"""Toggles of a run for its summary and its readers (docs/dataflows/toggles.md)."""
 
 from typing import Any
 
