@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import (
+    column_broadcast_toggles,
     inner_join_toggles,
     row_stationary_toggles,
     structured_toggles,
@@ -31,6 +32,7 @@ WALKS: dict[str, type[Walk]] = {
     "systolic": systolic_toggles.Walk,
     "structured": structured_toggles.Walk,
     "row_stationary": row_stationary_toggles.Walk,
+    "column_broadcast": column_broadcast_toggles.Walk,
 }
 
 

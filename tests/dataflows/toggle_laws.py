@@ -56,3 +56,15 @@ def samples_scatter_as_they_say(trace, boxes, chip, seeds=25, bias=0.002):
             assert 0.5 <= errors.std() / told.mean() <= 2, (name, errors.std(), told.mean())
         else:
             assert not errors.any(), name
+
+
+def drawn_units_stand_alone(trace, tile, chip):
+    """A unit after one that is not drawn begins with what the unit before it leaves, whatever was drawn earlier."""
+    box = box_array(tile)
+    walk = WALKS[chip.dataflow](trace, chip, None, exact=False)
+    drawn = np.arange(0, len(walk.units(box)), 3)
+    together, always = walk.walk(box, drawn), walk.always(box)
+    for row, unit in zip(together, drawn, strict=True):
+        alone = walk.walk(box, np.array([unit]))[0]
+        for name, count, of_one in zip(TOGGLES, row, alone, strict=True):
+            assert name in always or count == of_one, (unit, name)
