@@ -117,7 +117,7 @@ def hold(
     hardware: list[str] = typer.Option(
         ["dense-16x16", "both-skip-16x16"],
         "--hardware",
-        help="a chip that may multiply zeros, or a YAML file",
+        help="a chip that multiplies or holds zeros, or a file",
     ),
     overrides: list[str] = OVERRIDES,
     toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),

@@ -45,7 +45,7 @@ from accelsim.kernels.toggles import (
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
-# Steps of the set before, on each part, that are walked for what they leave.
+# Steps of the set before, on each part, that PEs walk for what they leave.
 _STEPS_BEFORE = 2
 
 
@@ -240,7 +240,7 @@ def walk_set(
     box, number, first_step, row, column, filter_blocks, block_size, geometry, group_filters, p, numbers,
     tensors, state, pixels, found,
 ):  # fmt: skip
-    """The steps of a set from `first_step` on, on one block of its PEs: an array of its own but for buses."""
+    """A set on one block of its PEs, an array of its own but for buses; PEs work from `first_step` on."""
     weights, weight_zeros, activations = tensors
     of_rows, of_columns, scratch = state[0], state[1], state[2]
     chunk = p[at.CHUNK]
@@ -259,7 +259,7 @@ def walk_set(
     fill_pixels(geometry, box, number % blocks * p[at.COLUMNS] + column * block_size[1], columns, pixels)
     w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
     totals, sent = np.zeros(COUNTS, np.int64), np.zeros((2, COUNTS), np.int64)
-    for index in range(first_step, pixels.shape[0] * chunks):
+    for index in range(pixels.shape[0] * chunks):
         tap, part = index // chunks, index % p[at.PARTS]
         start = box[4] + index % chunks * chunk
         elements = min(chunk, box[5] - start)
@@ -272,10 +272,11 @@ def walk_set(
             numbers[0], p, activations, of_columns,
             (state[5][row, column, part], state[6][row, column, part]), sent[1],
         )  # fmt: skip
-        work_step(
-            elements, used, p, numbers[1], of_rows, of_columns, state[7][row, column, part],
-            state[8][row, column, part], scratch, totals,
-        )  # fmt: skip
+        if index >= first_step:
+            work_step(
+                elements, used, p, numbers[1], of_rows, of_columns, state[7][row, column, part],
+                state[8][row, column, part], scratch, totals,
+            )  # fmt: skip
     totals[ACCUMULATOR] += clear(rows, columns, state[8][row, column])
     share_w = 1.0 if p[at.DOMAIN] == _COLUMN_DOMAINS else columns / positions_in_set
     share_a = 1.0 if p[at.DOMAIN] == _ROW_DOMAINS else min(rows, group_filters) / min(in_set, group_filters)
