@@ -23,7 +23,7 @@ from accelsim.dataflows._inner_join_toggles_pe import (
 )
 from accelsim.jit import kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
-from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET
+from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, steps_before
 from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
@@ -45,8 +45,6 @@ from accelsim.kernels.toggles import (
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
-# Steps of the set before, on each part, that PEs walk for what they leave.
-_STEPS_BEFORE = 2
 
 
 @kernel
@@ -219,7 +217,8 @@ def walk_units(box, units, filter_blocks, block_size, geometry, group_filters, p
         number, row, column = units[i, SET], units[i, ROW_BLOCK], units[i, COLUMN_BLOCK]
         if last[row, column] != number - 1:
             forget(state, row, column)
-            before = max(steps - _STEPS_BEFORE * p[at.PARTS], 0)
+            elements = min(p[at.CHUNK], box[5] - box[4])
+            before = max(steps - steps_before(elements, p[at.LANES]) * p[at.PARTS], 0)
             walk_set(
                 box, number - 1, before, row, column, filter_blocks, block_size, geometry, group_filters, p,
                 numbers, tensors, state, pixels, unheeded,

@@ -14,7 +14,7 @@ Its twin is accelsim/reference/structured_toggles.py.
 import numpy as np
 
 from accelsim.jit import inlined_kernel, kernel, popcount
-from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET
+from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, steps_before
 from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
@@ -40,8 +40,6 @@ from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 # Parameters of the array, of a layer's slots, and of the units. PLACES: block_elements, 0 where dense.
 ROWS, COLUMNS, LANES, CHUNK, GATES, PLACES, BITS_W, BITS_A, BLOCK_ROWS, BLOCK_COLUMNS = range(10)
-# Steps of the set before that are walked for what they leave.
-_STEPS_BEFORE = 2
 
 
 @kernel
@@ -157,7 +155,7 @@ def walk_units(box, units, filter_blocks, geometry, p, numbers, stored, weights,
         block = (rows, columns)
         if last[rows, columns] != number - 1:
             forget(block, p, state)
-            before = max(taps - _STEPS_BEFORE, 0)
+            before = max(taps - steps_before(box[5] - box[4], p[LANES]), 0)
             walk_set(
                 box, number - 1, before, block, filter_blocks, geometry, p, numbers, tensors, state, pixels,
                 unheeded,

@@ -26,7 +26,7 @@ from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
-SAMPLED_UNITS = 48  # of a layer: the error is that of a mean of so many, whatever the layer's size
+SAMPLED_UNITS = 40  # of a layer: the error is that of a mean of so many, whatever the layer's size
 WALKS: dict[str, type[Walk]] = {
     "inner_join": inner_join_toggles.Walk,
     "systolic": systolic_toggles.Walk,

@@ -14,6 +14,16 @@ from accelsim.jit import kernel
 SET, ROW_BLOCK, COLUMN_BLOCK, PES = range(4)
 
 
+# Of the set before, PEs walk the last steps for what they leave: so many, with so many elements a lane.
+_STEPS_BEFORE, _ELEMENTS_BEFORE = 2, 8
+
+
+@kernel
+def steps_before(elements, lanes):
+    """Last steps of a set that PEs walk, each of `elements` channels at most, for what they leave."""
+    return max(_STEPS_BEFORE, (_ELEMENTS_BEFORE * lanes + elements - 1) // elements)
+
+
 @kernel
 def units_of_sets(filters_of_blocks, positions, columns, block_rows, block_columns):
     """Units of a tile, in order: int64 [units, 4], its set, its block of rows, of columns, its mapped PEs.

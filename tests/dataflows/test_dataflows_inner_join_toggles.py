@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
-from toggle_laws import drawn_layer, samples_scatter_as_they_say, units_add_up
+from toggle_laws import (
+    drawn_layer,
+    samples_scatter_as_they_say,
+    units_add_up,
+    units_alone_are_nearly_the_whole,
+)
 
 from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
@@ -141,7 +146,7 @@ def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy):
 @pytest.mark.parametrize("groups", [2, 16])
 def test_samples_of_layers_of_several_groups_scatter_likewise(groups):
     trace = drawn_layer(4, 32, 32, 28, groups=groups)
-    chip = one_pe("gate", "skip", 2, rows=16, columns=16, chunk_elements=32)
+    chip = one_pe("compute", "gate", 2, rows=16, columns=16, chunk_elements=32)
     samples_scatter_as_they_say(trace, tile_boxes(whole(trace.layer), trace.layer), chip)
 
 
@@ -163,3 +168,12 @@ def test_tiles_add_up_to_the_exact_count_of_the_layer():
     total = layer_toggles(trace, boxes, chip, exact=True).counts
     by_tile = [tile_toggles(trace, box, chip) for box in boxes]
     assert total == {name: sum(tile[name] for tile in by_tile) for name in TOGGLES}
+
+
+@pytest.mark.parametrize("policy", ["compute", "gate", "skip"])
+def test_what_the_steps_before_leave_is_nearly_all(policy):
+    trace = drawn_layer(5, 32, 32, 12)
+    box = tile_boxes(whole(trace.layer), trace.layer)[0]
+    units_alone_are_nearly_the_whole(
+        trace, box, one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)
+    )

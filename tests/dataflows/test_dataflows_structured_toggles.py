@@ -5,7 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_structured import chip_of, pruned
 from toggle_draws import structured_cases
-from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
+from toggle_laws import (
+    drawn_layer,
+    expected,
+    samples_scatter_as_they_say,
+    units_add_up,
+    units_alone_are_nearly_the_whole,
+)
 from twin_cases import whole_tile
 
 from accelsim.dataflows.toggles import layer_toggles, tile_toggles
@@ -95,3 +101,10 @@ def test_gated_pairs_hold_both_registers():
         free = f"{operand}_register_toggles_without_hold"
         assert gate[f"{operand}_register_toggles"] < gate[free] == compute[free]
     assert gate["accumulator_toggles"] == compute["accumulator_toggles"]
+
+
+@pytest.mark.parametrize("policy", ["compute", "gate"])
+def test_what_the_steps_before_leave_is_nearly_all(policy):
+    trace = pruned(drawn_layer(5, 32, 32, 12), 2, 4)
+    box = tile_boxes(whole(trace.layer), trace.layer)[0]
+    units_alone_are_nearly_the_whole(trace, box, one_pe(policy, rows=8, columns=8, chunk_elements=32))

@@ -32,6 +32,15 @@ def units_add_up(trace, tile, chip, spatial=None):
         assert abs(always.get(name, count) - whole[name]) < 1e-6 * max(whole[name], 1), name
 
 
+def units_alone_are_nearly_the_whole(trace, box, chip, most=0.001):
+    """Each unit walked alone, after what the one before it leaves by the page's rule: their sums, in bounds."""
+    whole, walk = tile_toggles(trace, box, chip), WALKS[chip.dataflow](trace, chip, None, exact=False)
+    sums = sum(walk.walk(box, np.array([i]))[0] for i in range(len(walk.units(box))))
+    always = walk.always(box)
+    for name, count in zip(TOGGLES, sums, strict=True):
+        assert abs(always.get(name, count) - whole[name]) <= most * whole[name], (name, count, whole[name])
+
+
 def drawn_layer(seed, filters=64, channels=64, size=24, groups=1, kept=0.4):
     generator = np.random.default_rng(seed)
     weights = generator.integers(-100, 100, (filters, 3, 3, channels // groups)).astype(np.int8)
