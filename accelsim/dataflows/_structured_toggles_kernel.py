@@ -235,11 +235,19 @@ def walk_set(
                     count, (of_rows[0, i], of_rows[1, i], of_rows[2, i]), column, scratch[3], scratch[4],
                     (scratch[0], scratch[1], scratch[2]), p, registers[i, j], sums[i, j], totals,
                 )  # fmt: skip
+    totals[ACCUMULATOR] += clear(rows, columns, sums)
+    add_up(totals, p, rows[1] - rows[0], columns[1] - columns[0], used_rows, used_columns, found)
+
+
+@kernel
+def clear(rows, columns, sums):
+    """Toggles of clearing a block's accumulators."""
+    toggles = np.int64(0)
     for i in range(rows[0], rows[1]):
         for j in range(columns[0], columns[1]):
-            totals[ACCUMULATOR] += popcount(np.uint64(sums[i, j, 0]))
+            toggles += popcount(np.uint64(sums[i, j, 0]))
             sums[i, j, 0] = 0
-    add_up(totals, p, rows[1] - rows[0], columns[1] - columns[0], used_rows, used_columns, found)
+    return toggles
 
 
 @kernel

@@ -84,6 +84,35 @@ def leave(column, at_last, rows, before):
 
 
 @kernel
+def begin(
+    index, k, weights_stay, box, geometry, p, tensors, filters, positions, pixels, column, edges, before
+):
+    """What the registers of an index' column hold as its block begins: `before`, written.
+
+    Parameters
+    ----------
+    index : int, of the block across; k : int, first filter of its group in the tile
+    column, edges : scratch
+    """
+    across = filters if weights_stay else positions
+    before[:] = 0
+    earlier = index - p[COLUMNS]
+    if earlier < 0:  # the group before's last index on this column of the array
+        earlier = index + (across - index - 1) // p[COLUMNS] * p[COLUMNS]
+        k -= filters
+    if k < box[2]:
+        return
+    w, v = (earlier, positions - 1) if weights_stay else (filters - 1, earlier)
+    for reduction in range(column.size):
+        weight = weight_at(k + w, reduction, box, tensors)[1]
+        group = k // p[GROUP_FILTERS]
+        activation = activation_at(v, reduction, group, box, geometry, tensors, pixels)[1]
+        stays, last = (weight, activation) if weights_stay else (activation, weight)
+        column[reduction], edges[reduction, 0] = stays, last
+    leave(column, edges[:, 0], p[ROWS], before)
+
+
+@kernel
 def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
     """Toggles of units of a tile: int64 [units, COUNTS].
 
@@ -126,21 +155,11 @@ def walk_sums(box, numbers, geometry, p, tensors, filters, positions):
             own = values[:, :count]
             fill_streamed(not weights_stay, first, k, group, box, geometry, tensors, pixels, row, own)
         if stretch == 0:
-            before[:] = 0
-            earlier, its_group, its_k = index - p[COLUMNS], group, k
-            if earlier < 0:  # the group before's last index on this column of the array
-                earlier += (across - index - 1) // p[COLUMNS] * p[COLUMNS] + p[COLUMNS]
-                its_group, its_k = group - 1, k - filters
-            if its_k >= box[2]:
-                for reduction in range(length):
-                    w, v = (earlier, positions - 1) if weights_stay else (filters - 1, earlier)
-                    weight = weight_at(its_k + w, reduction, box, tensors)[1]
-                    activation = activation_at(v, reduction, its_group, box, geometry, tensors, pixels)[1]
-                    column[reduction], edges[reduction, 0] = (
-                        (weight, activation) if weights_stay else (activation, weight)
-                    )
-                leave(column, edges[:, 0], rows, before)
-                filled_column = -1
+            begin(
+                index, k, weights_stay, box, geometry, p, tensors, filters, positions, pixels, column, edges,
+                before,
+            )  # fmt: skip
+            filled_column = -1
         if filled_column != place:
             if weights_stay:
                 fill_filter(k + index, box, tensors, column, column)
