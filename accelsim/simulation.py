@@ -15,12 +15,12 @@ from typing import Any, get_args
 
 from accelsim.audit.between import check_kept
 from accelsim.dataflows import unsupported_layers
+from accelsim.dataflows.toggles import WALKS
 from accelsim.energy import area_mm2, table_of
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
-from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
@@ -193,7 +193,7 @@ def _step(
 
 
 def _counts_toggles(of: _Setting) -> bool:
-    return of.toggles != "off" and isinstance(of.chip.pe_array, InnerJoinArray)
+    return of.toggles != "off" and of.chip.dataflow in WALKS
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
