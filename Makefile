@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser"
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser and not kill"
 
 network: install
 	$(BIN)/python -m pytest -q -m network

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import dram, energy, formats, kernel, machine, mapper, report, start
 
@@ -73,6 +74,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
     yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)
     yield from network_figures(quick)
+    yield from study_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]
         yield Figure(f"format {name}", speed, "MB/s", target, at_least=True)
@@ -95,6 +97,16 @@ def network_figures(quick: bool) -> Iterator[Figure]:
     yield Figure(f"{name}, peak memory", found["peak_gb"], "GB", None if quick else 1.5)
 
 
+def study_figures(quick: bool) -> Iterator[Figure]:
+    """Studies of resnet50-thin on two workers, and a large store; the targets are those of the whole ones."""
+    found = _told("benchmarks.study", "quick" if quick else "whole")
+    for (name, (took, cpu)), target in zip(found["points"].items(), (60, 20, 60), strict=True):
+        yield Figure(name, took, "s", None if quick else target)
+        yield Figure("  its processor time, all processes", cpu, "s", None)
+    rows = "100 000" if quick else "a million"
+    yield Figure(f"open, filter, plot a store of {rows} points", found["store"], "s", 3)
+
+
 def import_figures(quick: bool) -> Iterator[Figure]:
     """Import and reading in child processes, whose memory is measured."""
     found = _told("benchmarks.importing", "import")
@@ -111,10 +123,10 @@ def import_figures(quick: bool) -> Iterator[Figure]:
     yield Figure("read all of VGG-16's trace, memory / tensors", found["ratio"], "x", 2)
 
 
-def _told(*arguments: str) -> dict[str, float]:
+def _told(*arguments: str) -> dict[str, Any]:
     """What a module of its own process prints as JSON."""
     command = [sys.executable, "-m", *arguments]
-    found: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
 

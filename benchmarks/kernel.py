@@ -14,12 +14,13 @@ from accelsim.dataflows import (
     cartesian,
     column_broadcast,
     inner_join,
-    inner_join_toggles,
     systolic,
 )
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes, whole
 from accelsim.simulation import simulate
+from accelsim.study.hold import policies_of
 from accelsim.tables import COUNTERS
 from accelsim.trace import from_arrays
 from accelsim.zoo import shape_network, synthetic_trace
@@ -105,21 +106,28 @@ def dense_equivalent(chip_name: str, repeats: int) -> dict[str, float]:
     return found
 
 
+# Chips whose toggles are timed, under each policy that they have for zeros.
+TOGGLING = ("both-skip-16x16", "systolic-weights-16x32", "sparse-tensor-core", "eyeriss-168")
+
+
 def toggle_pairs(repeats: int) -> dict[str, float]:
-    """Million operand pairs a second whose toggles are counted, by the policy of both operands: the best
+    """Million operand pairs a second whose toggles are counted, by chip and policy: dense MACs over the best
     CPU time of all, since a kernel that a busy machine interrupts is not slower.
     """
     trace, found = layer("3x3 64 -> 64, 28 x 28", 28, 64, 64, 3), {}
-    boxes = tile_boxes(whole(trace.layer), trace.layer)
-    for policy in ("compute", "gate", "skip"):
-        keys = [f"pe_array.{operand}_policy={policy}" for operand in ("weight", "activation")]
-        chip = load_hardware("both-skip-16x16", keys)
-        seconds = []
+    kept = prune_magnitude(trace.weights, trace.weight_zero_points, 0.5, "n_m", 4)
+    trace = replace(trace, weights=kept)
+    for preset, policy in [(name, policy) for name in TOGGLING for policy in policies_of(name)[0]]:
+        operands = policies_of(preset)[1]
+        chip = load_hardware(preset, [f"pe_array.{operand}_policy={policy}" for operand in operands])
+        (result,) = simulate(trace, chip, toggles="off").layer_results
+        assert result.plan is not None
+        boxes, seconds = tile_boxes(result.plan, trace.layer), []
         for _ in range(repeats + 1):  # the first compiles
             before = time.process_time()
-            inner_join_toggles.layer_toggles(trace, boxes, chip, exact=True)
+            layer_toggles(trace, boxes, chip, result.plan.spatial, exact=True)
             seconds.append(time.process_time() - before)
-        found[policy] = trace.layer.dense_macs / min(seconds) / 1e6
+        found[f"{preset}, {policy}"] = trace.layer.dense_macs / min(seconds) / 1e6
     return found
 
 

@@ -130,7 +130,7 @@ class Dask:
             # The driver itself retries what was at work where a worker died.
             with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                 self._cluster = LocalCluster(
-                    n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+                    n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
                 )
         try:
             self._client = Client(self._cluster or address, timeout=_CONNECT_S)
