@@ -30,6 +30,7 @@ SMALLER = {
         DIGITS[0],
         f"{DIGITS[1]} --hardware dense-16x16",
     ),
+    "accelsim run results/pose-detection.safetensors --hardware scnn-64": DIGITS,
     "accelsim hold results/pose-detection.safetensors": DIGITS,
     "accelsim verify results/pose-detection.safetensors": ("--seconds 30", "--seconds 2"),
     "accelsim workloads build vgg16 --out results/vgg16": ("build vgg16", "build neuraltalk-lstm"),
