@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from accelsim.dataflows import (
     column_broadcast_toggles,
+    csc_row_stationary_toggles,
     inner_join_toggles,
     row_stationary_toggles,
     structured_toggles,
@@ -34,6 +35,7 @@ WALKS: dict[str, type[Walk]] = {
     "structured": structured_toggles.Walk,
     "row_stationary": row_stationary_toggles.Walk,
     "column_broadcast": column_broadcast_toggles.Walk,
+    "csc_row_stationary": csc_row_stationary_toggles.Walk,
 }
 
 
