@@ -59,6 +59,8 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
     for policy, speed in kernel.toggle_pairs(3 if quick else 9).items():
         yield Figure(f"toggles, {policy}", speed, "M pairs/s", 200, at_least=True)
+    for chip, speed in kernel.sparse_toggle_pairs(3 if quick else 9).items():
+        yield Figure(f"toggles, {chip}", speed, "M pairs/s", 200, at_least=True)
     yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
     if not quick:
         yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
