@@ -167,6 +167,19 @@ def add_products(activation, weights, filters, accumulator, sums):
     return toggles
 
 
+@inlined_kernel
+def rise(pes, filters, accumulator, sums):
+    """Toggles of sums int64 [PEs, filters] as each takes what comes from the PE before it, and is cleared."""
+    toggles = np.int64(0)
+    for x in range(pes):
+        for f in range(filters):
+            new = sums[x, f] + sums[x - 1, f] if x else sums[x, f]
+            toggles += popcount(np.uint64((new ^ sums[x, f]) & accumulator))
+            toggles += popcount(np.uint64(new & accumulator))
+            sums[x, f] = new
+    return toggles
+
+
 @kernel
 def add_sums(filters, box, geometry, p, values, weights, accumulator, sums):
     """Toggles of the sums of a window: they grow, rise, and are cleared.
@@ -192,12 +205,7 @@ def add_sums(filters, box, geometry, p, values, weights, accumulator, sums):
                                 values[i, j, place], weights[i, place], filters, accumulator, sums[count]
                             )
                 count += 1
-        for x in range(count):
-            for f in range(filters):
-                new = sums[x, f] + sums[x - 1, f] if x else sums[x, f]
-                toggles += popcount(np.uint64((new ^ sums[x, f]) & accumulator))
-                toggles += popcount(np.uint64(new & accumulator))
-                sums[x, f] = new
+        toggles += rise(count, filters, accumulator, sums)
     return toggles
 
 

@@ -10,8 +10,9 @@ from accelsim.dataflows._row_stationary_toggles_buses import count_buses
 from accelsim.dataflows._row_stationary_toggles_kernel import walk_windows
 from accelsim.dataflows._toggle_walk import tensors_of
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import RowStationaryArray, of_kind
+from accelsim.hardware.arrays import RowSpads, RowStationaryArray, of_kind
 from accelsim.kernels.windows import geometry_vector
+from accelsim.network import Layer
 from accelsim.plan import Unrolling
 from accelsim.tables import TOGGLES
 from accelsim.trace import LayerTrace
@@ -31,13 +32,7 @@ class Walk:
 
     def units(self, box: Ints) -> Ints:
         """Dense MACs of each window, of all PEs."""
-        mapping = mapping_of_box(self.layer, of_one_group(self.layer, box)[0], self.array)
-        n, k, channels, rows, columns = np.diff(box)[::2].tolist()
-        filters, together = min(k, self.layer.group_filters), mapping.p * mapping.t
-        of_passes = np.minimum(together, filters - np.arange(0, filters, together))
-        taps = self.layer.kernel[0] * self.layer.kernel[1]
-        found: Ints = np.tile(np.repeat(of_passes, n * columns), k // filters) * (rows * channels * taps)
-        return found
+        return window_macs(self.layer, box, self.array)
 
     def walk(self, box: Ints, numbers: Ints) -> Ints:
         """Toggles of windows of a tile."""
@@ -68,3 +63,14 @@ class Walk:
         filters = min(int(box[3] - box[2]), self.layer.group_filters)
         geometry = geometry_vector(self.layer)
         return (box, *numbers, geometry, np.array(parameters, np.int64), self.tensors, filters)
+
+
+def window_macs(layer: Layer, box: Ints, array: RowSpads) -> Ints:
+    """Dense MACs of each window of a tile, of all PEs."""
+    mapping = mapping_of_box(layer, of_one_group(layer, box)[0], array)
+    n, k, channels, rows, columns = np.diff(box)[::2].tolist()
+    filters, together = min(k, layer.group_filters), mapping.p * mapping.t
+    of_passes = np.minimum(together, filters - np.arange(0, filters, together))
+    taps = layer.kernel[0] * layer.kernel[1]
+    found: Ints = np.tile(np.repeat(of_passes, n * columns), k // filters) * (rows * channels * taps)
+    return found

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import (
+    cartesian_toggles,
     column_broadcast_toggles,
+    csc_row_stationary_toggles,
     inner_join_toggles,
     row_stationary_toggles,
     structured_toggles,
@@ -33,6 +35,8 @@ WALKS: dict[str, type[Walk]] = {
     "structured": structured_toggles.Walk,
     "row_stationary": row_stationary_toggles.Walk,
     "column_broadcast": column_broadcast_toggles.Walk,
+    "cartesian": cartesian_toggles.Walk,
+    "csc_row_stationary": csc_row_stationary_toggles.Walk,
 }
 
 

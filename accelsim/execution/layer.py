@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import OutputCheck, check_outputs
-from accelsim.dataflows.toggles import WALKS, layer_toggles
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
@@ -184,8 +184,8 @@ def layer_result(
 
 
 def _toggles(given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: int) -> ToggleCounts | None:
-    """Toggles of the layer's tiles, if they are wanted and the chip's dataflow counts them."""
-    if given.toggles == "off" or chip.dataflow not in WALKS:
+    """Toggles of the layer's tiles, if they are wanted."""
+    if given.toggles == "off":
         return None
     return layer_toggles(
         given.trace,

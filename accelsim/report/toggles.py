@@ -28,8 +28,7 @@ def toggle_note(result: NetworkResult) -> list[str]:
     """One sentence: how many toggles, how sure, and that they price registers and wires."""
     found = network_toggles(result)
     if found is None:
-        asked = "toggles" in result.provenance
-        return [f"{result.chip.name}: toggles of {result.chip.dataflow} are not counted."] if asked else []
+        return []
     where = {
         "operand registers": OF_REGISTERS,
         "accumulators": ("accumulator_toggles",),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from accelsim.dataflows.toggles import WALKS, layer_toggles
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes
@@ -60,14 +60,6 @@ def test_without_toggles_nothing_is_said_of_them(tmp_path: Path) -> None:
     assert not [name for name in run.layers if "toggle" in name]
     assert "toggles" not in json.loads((tmp_path / "summary.json").read_text())
     assert not [note for note in notes(run) if "toggle" in note]
-
-
-def test_a_dataflow_without_a_walk_counts_none_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(WALKS, "systolic")
-    asked, plain = (simulate(layer(), "systolic-weights-16x32", toggles=how) for how in ("sampled", "off"))
-    assert "systolic-weights-16x32: toggles of systolic are not counted." in notes(asked)
-    assert asked.energy.equals(plain.energy)
-    assert network_toggles(asked) is None
 
 
 @pytest.mark.parametrize("chip", ["systolic-weights-16x32", "eyeriss-168"])

@@ -16,6 +16,7 @@ from accelsim.errors import AccelsimError, InputError
 from accelsim.study import driver, executors
 from accelsim.study.points import evaluate
 from accelsim.study.space import Space
+from accelsim.study.store import Store
 from accelsim.study.study_file import read_study
 from accelsim.trace import write
 
