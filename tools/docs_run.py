@@ -21,11 +21,16 @@ from docs_reader import furnish
 NOT_RUN = {
     "accelsim reproduce all": "two minutes; its entries stand one by one in docs/validation.md",
     "accelsim reproduce eie": "one minute; tests/study/test_study_published_machines.py runs its first table",
+    "accelsim reproduce scnn": "half a minute; there, too: AlexNet, the dense machine and the densities",
 }
 # What is run on less than its page says: there its output is not shown, and it takes half a minute or more.
 DIGITS = ("results/pose-detection.safetensors", "workloads/digits-cnn.safetensors")
 SMALLER = {
-    "accelsim between-layers results/pose-detection.safetensors": DIGITS,
+    "accelsim between-layers results/pose-detection.safetensors": (
+        DIGITS[0],
+        f"{DIGITS[1]} --hardware dense-16x16",
+    ),
+    "accelsim run results/pose-detection.safetensors --hardware scnn-64": DIGITS,
     "accelsim hold results/pose-detection.safetensors": DIGITS,
     "accelsim verify results/pose-detection.safetensors": ("--seconds 30", "--seconds 2"),
     "accelsim workloads build vgg16 --out results/vgg16": ("build vgg16", "build neuraltalk-lstm"),
@@ -36,6 +41,8 @@ PREPARED = (
     "accelsim run results/pose-detection.safetensors --hardware dense-16x16 --hardware both-skip-16x16"
     " --out results",
 )
+# A page, the finished run of its commands whose `cycles` it shows, and the picture.
+CYCLES = ("docs/tutorial.md", "results/first/pose-detection/both-skip-16x16", "tutorial_cycles.png")
 
 
 def skipped(line: str) -> str | None:
@@ -131,6 +138,19 @@ def rewritten(page: Path, slow: bool = False) -> str:
     return text
 
 
+def draw_cycles() -> None:
+    """The picture of CYCLES, in few colours: as SVG it takes ten times the bytes."""
+    from PIL import Image
+
+    from accelsim import plots
+    from accelsim.report import read_run
+
+    drawn = io.BytesIO()
+    plots.cycles(read_run(CYCLES[1])).savefig(drawn, dpi=90, format="png")
+    few = Image.open(drawn).convert("RGB").quantize(48)
+    few.save(ROOT / "docs" / "pictures" / CYCLES[2], optimize=True)
+
+
 def main() -> int:
     """Rewrite the pages that are named, or all; 1 if a command failed, whose page then stays as it is."""
     slow, failed = "--slow" in sys.argv, 0
@@ -143,6 +163,8 @@ def main() -> int:
                 if text != before:
                     page.write_text(text)
                     said = "rewritten"
+                if page == ROOT / CYCLES[0]:
+                    draw_cycles()
             except CommandFailed as error:
                 said, failed = f"FAILED: {error}", 1
             took = f"{time.process_time() - start:.1f} s of CPU"
