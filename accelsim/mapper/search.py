@@ -7,7 +7,8 @@
 Bytes are exact, of the encoded tensors; compute cycles are those of a sample of this layer.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TypedDict, Unpack, cast
 
 import numpy as np
@@ -18,6 +19,17 @@ from accelsim.energy.table import EnergyTable, table_of
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel, whole_machine
+from accelsim.mapper.contenders import (
+    MOST_TIMED,
+    NOTHING_MISSED,
+    OF_ENERGY,
+    Contender,
+    Cost,
+    Price,
+    best_timed,
+    cost,
+    undominated,
+)
 from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.infeasible import reason_of_no_fit
@@ -37,21 +49,6 @@ from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan,
 
 Ints = npt.NDArray[np.int64]
 _MOST_PLANS = 1024  # of a Pareto set
-_OF_ENERGY = (_cost_kernel.ENERGY, _cost_kernel.EDP)
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A plan and what it is predicted to cost: `dram_bytes` exactly, cycles and energy by a sample.
-
-    `energy_pj` is None where nobody asked for it: its sample takes time.
-    """
-
-    cycles: int
-    dram_bytes: int
-    energy_pj: float | None
-    tiles: int
-    plan: Plan
 
 
 class PlanWish(TypedDict, total=False):
@@ -137,18 +134,34 @@ def _found(
     choices = DATAFLOWS[chip.dataflow].unrollings(layer, chip) if fixed.spatial is None else [fixed.spatial]
     for most_tiles in MOST_TILES:
         space = plan_space(layer, chip, fixed, most_tiles)
-        priced = with_energy or objective in _OF_ENERGY
-        fronts = []
+        priced = with_energy or objective in OF_ENERGY
+        found: list[Contender] = []
+        missed = NOTHING_MISSED
         for spatial in choices:
             prices = _prices(prepared, space, priced_as, priced, table, spatial)
-            front = _searched(prepared, space, sizes, chip, objective, prices, spatial)
-            fronts.append([_price(row, prices if priced else None, spatial) for row in front])
-        if found := [price for front in fronts for price in front]:
-            if whole_machine.has_choices(chip):
-                leakage = _prices(prepared, space, priced_as, False, table, None)[_cost_kernel.P_CYCLE]
-                found = [_timed(price, prepared, sizes, chip, leakage) for price in found]
-            return found if len(found) == 1 else _best_of(found, objective, chip)
+            rows, bounds, passed_over = _searched(prepared, space, sizes, chip, objective, prices, spatial)
+            missed = min(missed, passed_over)
+            found += [
+                Contender(_price(row, prices if priced else None, spatial), bound)
+                for row, bound in zip(rows, bounds, strict=True)
+            ]
+        if not found:
+            continue
+        if not whole_machine.has_choices(chip):
+            return _least([one.price for one in found], objective, chip)
+        leakage = float(_prices(prepared, space, priced_as, False, table, None)[_cost_kernel.P_CYCLE])
+        timed = partial(_timed, prepared=prepared, sizes=sizes, chip=chip, pj_per_cycle=leakage)
+        if objective == _cost_kernel.PARETO:
+            return undominated([timed(one.price) for one in found])
+        return [best_timed(found, missed, timed, lambda price: cost(price, objective, chip))]
     return []
+
+
+def _least(found: list[Price], objective: int, chip: Accelerator) -> list[Price]:
+    """Of the best with each unrolling the best; or those that none dominates."""
+    if objective == _cost_kernel.PARETO:
+        return undominated(found)
+    return [min(found, key=lambda price: cost(price, objective, chip))]
 
 
 def _timed(
@@ -160,31 +173,6 @@ def _timed(
     if energy is not None:
         energy += pj_per_cycle * (cycles - price.cycles)
     return replace(price, cycles=cycles, energy_pj=energy)
-
-
-def _figures(price: Price) -> tuple[float, float, float]:
-    return price.dram_bytes, price.cycles, price.energy_pj or 0.0
-
-
-def _best_of(found: list[Price], objective: int, chip: Accelerator) -> list[Price]:
-    """Of the prices with several unrollings the best, or those that none dominates."""
-    if objective == _cost_kernel.PARETO:
-        kept: list[Price] = []
-        for price in sorted(found, key=_figures):
-            if not any(all(a <= b for a, b in zip(_figures(k), _figures(price), strict=True)) for k in kept):
-                kept.append(price)
-        return kept
-    machine = machine_vector(chip)
-
-    def cost(price: Price) -> tuple[float, float]:
-        if objective in _OF_ENERGY:
-            energy = price.energy_pj or 0.0
-            return energy * (price.cycles if objective == _cost_kernel.EDP else 1), price.cycles
-        if objective == _cost_kernel.DRAM:
-            return price.dram_bytes, price.cycles
-        return 100 * price.cycles + _cost_kernel.occupied(price.dram_bytes, machine), price.dram_bytes
-
-    return [min(found, key=cost)]
 
 
 def _prices(
@@ -211,10 +199,15 @@ def _searched(
     objective: int,
     prices: npt.NDArray[np.float64],
     spatial: Unrolling | None,
-) -> Ints:
-    """Rows of _front_kernel: the best plan or the Pareto set, none if nothing fits."""
+) -> tuple[Ints, list[Cost], Cost]:
+    """The best plans or the Pareto set, none if nothing fits.
+
+    Returns
+    -------
+    rows of _front_kernel; what each costs at least on any machine; what all others cost at least
+    """
     if not len(space.tilings):
-        return np.empty((0, _front_kernel.FOUND), np.int64)
+        return np.empty((0, _front_kernel.FOUND), np.int64), [], NOTHING_MISSED
     layer, dataflow = prepared.layer, DATAFLOWS[chip.dataflow]
     machine = machine_vector(chip)
     problem = (
@@ -229,12 +222,18 @@ def _searched(
     rows = _bounds_kernel.bounded_tilings(space.tilings, space.choices, space.widths, *problem[1:])
     costs = _bounds_kernel.tiling_costs(rows, objective, prices, machine)
     by_bound = np.lexsort((costs[:, 1], costs[:, 0]))
-    most = _MOST_PLANS if objective == _cost_kernel.PARETO else 1
+    most = MOST_TIMED if whole_machine.has_choices(chip) else 1
+    if objective == _cost_kernel.PARETO:
+        most = _MOST_PLANS
     front = np.zeros((most, _front_kernel.FOUND), np.int64)
+    ranks = np.empty((most + 1, _front_kernel.RANK))
     members, _ = _search_kernel.search(
-        space.arrays(), rows, costs, by_bound, objective, prices, machine, problem, front
+        space.arrays(), rows, costs, by_bound, objective, prices, machine, problem, front, ranks
     )
-    return front[:members]
+    costs_of = [(float(first), float(second)) for first, second in ranks.reshape(-1, 2)]
+    # A bound that was passed over is no better than the last plan that was kept.
+    missed = min(costs_of[-1], costs_of[-4] if members == most else NOTHING_MISSED)
+    return front[:members], costs_of[1 : 2 * members : 2], missed
 
 
 def _price(row: Ints, prices: npt.NDArray[np.float64] | None, spatial: Unrolling | None) -> Price:
