@@ -89,6 +89,7 @@ def between_layers(
     trace: Path = typer.Argument(help=".safetensors or .npz"),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
+    objective: str = OBJECTIVE,
     out: Path = typer.Option(
         Path("results/between-layers"), "--out", help="folder of the runs and the table"
     ),
@@ -101,11 +102,19 @@ def between_layers(
     from accelsim.schedule.held import MODES
     from accelsim.study.between_layers import between_layers as compared
 
-    opened = open_trace(trace)
+    chosen_for, opened = objective_of(objective), open_trace(trace)
     chips = [load_hardware(name, overrides) for name in hardware]
     count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
     with steps(trace.stem, count) as progress:
-        table = compared(opened, chips, out / trace.stem, threads=threads, seed=seed, progress=progress)
+        table = compared(
+            opened,
+            chips,
+            out / trace.stem,
+            objective=chosen_for,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
     if as_json:
         show(json.loads(table.to_json(orient="records")))
         return
