@@ -161,19 +161,13 @@ from accelsim.study.driver import run_study
 from accelsim.study.study_file import read_study
 if __name__ == "__main__":
     study, text = read_study(Path("s.yaml"))
-    run_study(study, text, Path("s.sqlite"), file="s.yaml", workers=2, progress=lambda _: print(flush=True))
+
+    def told(_):
+        print(flush=True)
+        sys.stdin.readline()  # goes on when it is let: it cannot end before it is killed, however late that is
+
+    run_study(study, text, Path("s.sqlite"), file="s.yaml", workers=2, progress=told)
 """
-
-
-def gone(pid):
-    """Whether a process ends within ten seconds."""
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
-    return False
 
 
 @pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
@@ -184,9 +178,16 @@ def test_a_driver_killed_at_any_instant_loses_and_doubles_nothing(folder, expect
     counts = []
     for points, seconds in ((2, 0.01), (5, 0.03)):
         with subprocess.Popen(
-            [sys.executable, "driver.py"], stdout=subprocess.PIPE, env=environment, start_new_session=True
+            [sys.executable, "driver.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
         ) as process:
+            assert process.stdin is not None
             assert process.stdout is not None
+            process.stdin.write(b"\n" * (points + 3))
+            process.stdin.flush()
             for _ in range(points):
                 process.stdout.readline()
             time.sleep(seconds)
