@@ -10,9 +10,12 @@ An open trace is memory-mapped, its arrays are read and checked when they are us
 few open.
 """
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import distributions
 from pathlib import Path
 
 import platformdirs
@@ -21,9 +24,10 @@ from accelsim import zoo
 from accelsim.errors import InputError, TraceError
 from accelsim.files import write_whole
 from accelsim.trace import NetworkTrace, from_folder, from_npz, read, write
+from accelsim.version import code_version, versions
 
 _OPEN = 2  # traces a process keeps open
-_KEPT = 16  # traces the cache folder keeps: the last used
+_KEPT = 16  # traces, and notes of builds, that the cache folder keeps: the last used
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,18 @@ def open_network(name: str, seed: int = 0) -> NetworkTrace:
 def trace_file(name: str, seed: int = 0) -> TraceFile:
     """The file of a workload; of what is not a trace file yet, one in the cache folder.
 
+    A network of a recipe is built once for each state of the recipe, of this package's code and of all
+    installed packages.
+
     Raises
     ------
     InputError
         As `open_network`.
     """
+    recipe = None if Path(name).exists() else zoo.recipes().get(name)
+    note = None if recipe is None else _note(recipe)
+    if note is not None and (built := _built(note)) is not None:
+        return built
     trace = open_network(name, seed)
     path = Path(name)
     if not path.is_file() or path.suffix == ".npz":
@@ -87,7 +98,27 @@ def trace_file(name: str, seed: int = 0) -> TraceFile:
         if not path.is_file():
             write(trace, path)
             _tidy()
+    if note is not None:
+        write_whole(note, trace.content_hash.encode(), TraceError)
     return TraceFile(str(path.absolute()), trace.content_hash)
+
+
+def _note(recipe: zoo.Recipe) -> Path:
+    """Where the content hash of what a recipe gave is written; named by all that decided it."""
+    installed = sorted({(one.metadata["Name"], one.version) for one in distributions()})
+    facts = recipe.model_dump(mode="json"), code_version(), versions(), installed
+    return _folder() / f"{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}.built"
+
+
+def _built(note: Path) -> TraceFile | None:
+    """What a build gave before, if it is there still and whole."""
+    try:
+        content_hash = note.read_text()
+        os.utime(note)
+    except OSError:
+        return None
+    file = TraceFile(str(_cached(content_hash).absolute()), content_hash)
+    return file if Path(file.path).is_file() and found(file) is not None else None
 
 
 def found(file: TraceFile) -> NetworkTrace | None:
@@ -140,7 +171,8 @@ def _cached(content_hash: str) -> Path:
 
 
 def _tidy() -> None:
-    """Remove the traces used longest ago; an open one stays readable to whoever maps it."""
-    kept = sorted(_folder().glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in kept[_KEPT:]:
-        path.unlink(missing_ok=True)
+    """Remove what was used longest ago; an open trace stays readable to whoever maps it."""
+    for kind in ("*.safetensors", "*.built"):
+        kept = sorted(_folder().glob(kind), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in kept[_KEPT:]:
+            path.unlink(missing_ok=True)

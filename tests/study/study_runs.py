@@ -19,6 +19,8 @@ from accelsim.study.study_file import read_study
 
 def told(what):
     print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    if len(sys.argv) > 1:  # it cannot end before it is killed, however late that is
+        sys.stdin.readline()
 
 if __name__ == "__main__":
     study, text = read_study(Path("s.yaml"))
@@ -30,16 +32,23 @@ def run_text(path, text, **options):
     return run_study(parse_study(text, "s.yaml"), text, path, file="s.yaml", **options)
 
 
-def driver_of(folder):
-    """A driver with two workers on s.yaml; for each point it writes a line: its workers' process numbers."""
+def driver_of(folder, most=None):
+    """A driver with two workers on s.yaml; for each point it writes a line: its workers' process numbers.
+
+    It goes on after `most` lines only when more are written to it.
+    """
     (folder / "driver.py").write_text(DRIVER)
-    return subprocess.Popen(
-        [sys.executable, "driver.py"],
+    process = subprocess.Popen(
+        [sys.executable, "driver.py", *([] if most is None else ["held"])],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         cwd=folder,
         start_new_session=True,
     )
+    process.stdin.write(b"\n" * (most or 0))
+    process.stdin.flush()
+    return process
 
 
 def tables(path):

@@ -146,7 +146,7 @@ def test_an_interrupt_keeps_what_is_finished(folder):
 @pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
 def test_a_driver_killed_at_any_instant_loses_and_doubles_nothing(folder, expected):
     (folder / "s.yaml").write_text(STUDY)
-    with driver_of(folder) as process:
+    with driver_of(folder, most=5) as process:
         for _ in range(3):
             process.stdout.readline()
         with pytest.raises(InputError, match="another driver is at work"):
