@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook browser-test bench train train-test docs docs-test extras fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook browser-test bench train train-test docs docs-test docs-update extras fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -60,6 +60,10 @@ docs: install
 # Runs the commands of README and docs, and compares what they print.
 docs-test: install
 	$(BIN)/python -m pytest -q -m docs
+
+# Rewrites in README and docs what the commands print now; SLOW=--slow: also what docs-test does not run.
+docs-update: install
+	$(BIN)/python tools/docs_run.py $(SLOW)
 
 # Reports in Debian's Chromium, which apt installs if it is not there.
 browser-test: install

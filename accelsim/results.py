@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim import units
 from accelsim.bill import EnergyRow
-from accelsim.draws import drawn, interval
+from accelsim.draws import drawn, interval, intervals
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
@@ -73,13 +73,8 @@ class LayerResult:
     @property
     def dram_read_bytes(self) -> int:
         """Bytes read from DRAM, burst waste included."""
-        t = self.totals
-        return (
-            t["weight_fetch_bytes"]
-            + t["activation_fetch_bytes"]
-            + t["partial_sum_fetch_bytes"]
-            + t["fetch_burst_waste_bytes"]
-        )
+        operands = ("weight_fetch", "activation_fetch", "partial_sum_fetch", "fetch_burst_waste")
+        return sum(self.totals[f"{operand}_bytes"] for operand in operands)
 
     @property
     def dram_write_bytes(self) -> int:
@@ -100,11 +95,10 @@ class LayerResult:
         bursts = self.banked["dram_read_bursts"] + self.banked["dram_write_bursts"]
         return self.banked | {"dram_row_hit_fraction": ratio(self.banked["dram_row_hits"], bursts)}
 
-    def row(self, chip: Accelerator) -> dict[str, Any]:
-        """One row of layers.csv."""
+    def row(self, chip: Accelerator, p05: float, p95: float) -> dict[str, Any]:
+        """One row of layers.csv; the middle 90 % of draws of its energy, pJ, is given."""
         lanes = chip.pe_array.multipliers * self.cycles
         ns = self.cycles * 1000 / chip.clock_mhz
-        p05, p95 = interval(drawn([row.line(0) for row in self.energy], 1))
         t = self.totals
         return {
             "input": self.input,
@@ -178,7 +172,11 @@ class NetworkResult:
         """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
         import pandas as pd
 
-        table = pd.DataFrame([result.row(self.chip) for result in self.layer_results])
+        results = self.layer_results
+        # All layers at once: their lines have the same few prices.
+        drawn_pj = intervals((row.line(i) for i, r in enumerate(results) for row in r.energy), len(results))
+        rows = zip(results, drawn_pj.tolist(), strict=True)
+        table = pd.DataFrame([result.row(self.chip, *interval) for result, interval in rows])
         if not table.empty:
             at = list(table.columns).index("on_chip_power_mw") + 1
             table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
@@ -213,10 +211,7 @@ class NetworkResult:
 
     def cycles_by_run(self) -> list[int]:
         """Network cycles of each run."""
-        cycles = [0] * self.runs
-        for r in self.layer_results:
-            cycles[r.input] += r.cycles
-        return cycles
+        return [sum(r.cycles for r in self.layer_results if r.input == i) for i in range(self.runs)]
 
     def energy_pj_by_run(self) -> list[float]:
         """Energy in pJ of each run."""
@@ -236,6 +231,8 @@ class NetworkResult:
         pj = self.energy_pj_by_run()
         on_chip = math.fsum(r.on_chip_pj for r in self.layer_results) / 1e12
         joule = math.fsum(pj) / 1e12
+        moved = sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results)
+        saved = sum(r.saved_dram_bytes for r in self.layer_results)
         lines = [row.line(0) for r in self.layer_results for row in r.energy]
         p05, p95 = interval(drawn(lines, 1))
         return {
@@ -249,12 +246,8 @@ class NetworkResult:
             "inferences_per_s": ratio(self.inputs, seconds),
             "effective_tops": ratio(2 * macs / 1e12, seconds),
             "peak_tops": self.chip.peak_tops,
-            "dram_mb_per_inference": ratio(
-                sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results) / 1e6, self.inputs
-            ),
-            "saved_dram_mb_per_inference": ratio(
-                sum(r.saved_dram_bytes for r in self.layer_results) / 1e6, self.inputs
-            ),
+            "dram_mb_per_inference": ratio(moved / 1e6, self.inputs),
+            "saved_dram_mb_per_inference": ratio(saved / 1e6, self.inputs),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,
             "energy_uj_low": math.fsum(line.low_pj for line in lines) / 1e6 / self.inputs,

@@ -20,12 +20,12 @@ from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
-from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
 from accelsim.results import LayerResult, NetworkResult
+from accelsim.reuse import OFF, Off
 from accelsim.schedule.between import keep_schedule
 from accelsim.schedule.held import BetweenLayers, Held, Schedule
 from accelsim.schedule.lives import Node
@@ -52,6 +52,7 @@ class _Setting:
     toggles: Toggling
     between: BetweenLayers
     seed: int
+    reuse: Off
 
 
 _Run = tuple[int, NetworkTrace, Schedule]
@@ -72,6 +73,7 @@ def simulate(
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
+    reuse: Off = OFF,
     progress: Progress | None = None,
 ) -> NetworkResult:
     """Run layers on a chip.
@@ -86,12 +88,12 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
-    toggles : `sampled` or `exact`: `inner_join` counts bits that change, and they are priced (docs/energy.md)
-    between_layers : `dram`, every tensor goes to DRAM and back; `keep`, those stay in the scratchpad that
-        spare most DRAM bytes (docs/between_layers.md); `fuse`, as `keep`, with chains of layers run band by
-        band; or BetweenLayers, with tensors that must be kept and chains that must be fused
+    toggles : `sampled` or `exact`: bits that change are counted, and they are priced (docs/energy.md)
+    between_layers : `dram`, every tensor goes to DRAM and back; `keep`, some stay in the scratchpad, as the
+        objective has it; `fuse`, and chains run band by band (docs/between_layers.md); or BetweenLayers
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
     seed : of sampled output checks, drawn outputs and sampled toggles
+    reuse : of what other runs have made (docs/studies.md); the result does not depend on it
     progress : called with a layer's name when it is done
 
     Raises
@@ -111,11 +113,10 @@ def simulate(
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
-    between = BetweenLayers(between_layers) if isinstance(between_layers, str) else between_layers
-    _check_between(between, chip)
+    between = _checked_between(between_layers, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
-        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed
+        chip, table, plans or {}, objective, left_out, together, *orders, toggles, between, seed, reuse
     )
     return _simulated(trace, setting, threads or os.cpu_count() or 1, progress)
 
@@ -186,12 +187,8 @@ def _step(
     if not isinstance(node, LayerNode):
         result = operation_result(one, node, *shared, held[0])
         # An operation leaves the array's registers and buses as they are.
-        return [replace(result, toggles=NO_TOGGLES) if _counts_toggles(of) else result]
+        return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
     return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
-
-
-def _counts_toggles(of: _Setting) -> bool:
-    return of.toggles != "off" and isinstance(of.chip.pe_array, InnerJoinArray)
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:
@@ -208,7 +205,7 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
     runs = 1 if of.together else trace.inputs_count
     found = []
     for index in range(runs):
-        one = trace.select_input(index) if runs > 1 else trace
+        one = of.reuse.same(trace, index, partial(trace.select_input, index)) if runs > 1 else trace
         schedule = Schedule()
         if of.between.mode != "dram":
             schedule = keep_schedule(
@@ -226,8 +223,9 @@ def _scheduled(trace: NetworkTrace, of: _Setting) -> list[_Run]:
     return found
 
 
-def _check_between(between: BetweenLayers, chip: Accelerator) -> None:
-    """Raise InputError where tensors cannot stay in this chip's scratchpad."""
+def _checked_between(given: str | BetweenLayers, chip: Accelerator) -> BetweenLayers:
+    """What stays; raises InputError where tensors cannot stay in this chip's scratchpad."""
+    between = BetweenLayers(given) if isinstance(given, str) else given
     if between.mode != "dram" and chip.scratchpad.is_split:
         raise InputError(
             f"between_layers: must be dram, not {between.mode}: the scratchpad of {chip.name} has regions, "
@@ -238,6 +236,7 @@ def _check_between(between: BetweenLayers, chip: Accelerator) -> None:
             f"between_layers: must be dram or keep, not fuse, on {chip.name}: the tiles of fused layers have "
             f"no addresses, which its {key} needs"
         )
+    return between
 
 
 def _check_supported(
@@ -280,11 +279,12 @@ def _run(jobs: list[_Job], threads: int, progress: Progress | None) -> list[Laye
 def _input(network: NetworkTrace, node: LayerNode, of: _Setting) -> LayerInput:
     name = node.layer.name
     return layer_input(
-        network.layer(name),
+        of.reuse.same(network, name, partial(network.layer, name)),
         of.chip,
         Wanted(of.plans.get(name), of.objective, of.table),
         balance_filters=of.balance_filters,
         order_channels=of.order_channels,
         toggles=of.toggles,
         seed=of.seed,
+        reuse=of.reuse,
     )

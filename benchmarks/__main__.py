@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks import dram, energy, formats, kernel, machine, mapper, report, start
 
@@ -59,6 +60,8 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
     for policy, speed in kernel.toggle_pairs(3 if quick else 9).items():
         yield Figure(f"toggles, {policy}", speed, "M pairs/s", 200, at_least=True)
+    for chip, speed in kernel.sparse_toggle_pairs(3 if quick else 9).items():
+        yield Figure(f"toggles, {chip}", speed, "M pairs/s", 200, at_least=True)
     yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
     seconds, size_mb = report.report_seconds_and_mb(1 if quick else 3)
     yield Figure("report of a 54-layer run, command", seconds, "s", 5)
@@ -73,6 +76,7 @@ def figures(quick: bool) -> Iterator[Figure]:
     yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
     yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)
     yield from network_figures(quick)
+    yield from study_figures(quick)
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]
         yield Figure(f"format {name}", speed, "MB/s", target, at_least=True)
@@ -95,6 +99,16 @@ def network_figures(quick: bool) -> Iterator[Figure]:
     yield Figure(f"{name}, peak memory", found["peak_gb"], "GB", None if quick else 1.5)
 
 
+def study_figures(quick: bool) -> Iterator[Figure]:
+    """Studies of resnet50-thin on two workers, and a large store; the targets are those of the whole ones."""
+    found = _told("benchmarks.study", "quick" if quick else "whole")
+    for (name, (took, cpu)), target in zip(found["points"].items(), (60, 20, 60), strict=True):
+        yield Figure(name, took, "s", None if quick else target)
+        yield Figure("  its processor time, all processes", cpu, "s", None)
+    rows = "100 000" if quick else "a million"
+    yield Figure(f"open, filter, plot a store of {rows} points", found["store"], "s", 3)
+
+
 def import_figures(quick: bool) -> Iterator[Figure]:
     """Import and reading in child processes, whose memory is measured."""
     found = _told("benchmarks.importing", "import")
@@ -111,10 +125,10 @@ def import_figures(quick: bool) -> Iterator[Figure]:
     yield Figure("read all of VGG-16's trace, memory / tensors", found["ratio"], "x", 2)
 
 
-def _told(*arguments: str) -> dict[str, float]:
+def _told(*arguments: str) -> dict[str, Any]:
     """What a module of its own process prints as JSON."""
     command = [sys.executable, "-m", *arguments]
-    found: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
 

@@ -142,6 +142,7 @@ def run(text: str, workers: int, cluster: str | None) -> dict[str, Any]:
             file="scale.yaml",
             workers=workers,
             cluster=cluster,
+            reuse_bytes=0,
             progress=lambda _: times.append(time.perf_counter()),
         )
         took, driver = time.perf_counter() - wall, time.process_time() - cpu

@@ -43,9 +43,11 @@ def sweep(
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
     objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
+    reuse: bool = typer.Option(True, "--reuse/--no-reuse", help="of what points share"),
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
+    from accelsim.reuse import DISK_BYTES
     from accelsim.study.sweep import points, run_sweep
 
     axes, chosen_for = points(over), objective_of(objective)
@@ -60,6 +62,7 @@ def sweep(
             workers=workers,
             objective=chosen_for,
             skip_unsupported=skip_unsupported,
+            reuse_bytes=DISK_BYTES if reuse else 0,
             progress=progress,
         )
     if as_json:
@@ -115,7 +118,9 @@ def between_layers(
 def hold(
     trace: str = typer.Argument(help="a trace, or a network by its name (accelsim workloads list)"),
     hardware: list[str] = typer.Option(
-        ["dense-16x16", "both-skip-16x16"], "--hardware", help="an inner_join chip or a YAML file"
+        ["dense-16x16", "both-skip-16x16"],
+        "--hardware",
+        help="a chip that multiplies or holds zeros, or a file",
     ),
     overrides: list[str] = OVERRIDES,
     toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
@@ -127,11 +132,12 @@ def hold(
     """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
     import pandas as pd
 
-    from accelsim.study.hold import POLICIES, hold_table
+    from accelsim.study.hold import hold_table, policies_of
     from accelsim.study.traces import open_network
 
     toggling, opened = toggling_of(toggles), open_network(trace, seed)
-    count = len(hardware) * len(POLICIES) * len(opened.network.nodes) * opened.inputs_count
+    runs = sum(len(policies_of(name, overrides)[0]) for name in hardware)
+    count = runs * len(opened.network.nodes) * opened.inputs_count
     with steps(opened.network.name, count * (1 + order_channels)) as progress:
         found = [
             hold_table(

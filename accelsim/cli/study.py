@@ -11,6 +11,7 @@ from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
+    from accelsim.reuse import Counts
     from accelsim.study.study_file import Study
 
 study_app = typer.Typer(help="Studies as files: many points, one store, resumable.", no_args_is_help=True)
@@ -20,6 +21,10 @@ STORE = typer.Argument(help="the study's store (.sqlite)")
 WORKERS = typer.Option(2, "--workers", help="processes; with 1, this one")
 CLUSTER = typer.Option(
     None, "--cluster", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786; or local: of --workers"
+)
+REUSE = typer.Option(None, "--reuse/--no-reuse", help="of what points share (default: as the study says)")
+REUSE_GB = typer.Option(
+    2.0, "--reuse-gb", min=0.01, help="most that it takes in the cache folder, in 10^9 bytes"
 )
 _MOST_ROWS = 30  # of a front that is printed
 RETRY = typer.Option(False, "--retry-failed", help="run points again that failed before")
@@ -33,6 +38,8 @@ def run(
     workers: int = WORKERS,
     cluster: str | None = CLUSTER,
     retry_failed: bool = RETRY,
+    reuse: bool | None = REUSE,
+    reuse_gb: float = REUSE_GB,
     as_json: bool = JSON,
 ) -> None:
     """Run the points of a study that its store does not hold yet."""
@@ -40,7 +47,8 @@ def run(
     from accelsim.study.study_file import read_study
 
     study, text = read_study(file)
-    _run(study, text, str(file), store or default_store(study), workers, cluster, retry_failed, as_json)
+    kept = _reuse_bytes(study, reuse, reuse_gb)
+    _run(study, text, str(file), store or default_store(study), workers, cluster, retry_failed, kept, as_json)
 
 
 @study_app.command("resume")
@@ -50,6 +58,8 @@ def resume(
     workers: int = WORKERS,
     cluster: str | None = CLUSTER,
     retry_failed: bool = RETRY,
+    reuse: bool | None = REUSE,
+    reuse_gb: float = REUSE_GB,
     as_json: bool = JSON,
 ) -> None:
     """Go on with the study of a store; its paths are seen from the folder one stands in."""
@@ -58,7 +68,9 @@ def resume(
 
     with Store(store) as opened:
         text, file = opened.study(), opened.fact("file")
-    _run(parse_study(text, file), text, file, store, workers, cluster, retry_failed, as_json)
+    study = parse_study(text, file)
+    kept = _reuse_bytes(study, reuse, reuse_gb)
+    _run(study, text, file, store, workers, cluster, retry_failed, kept, as_json)
 
 
 def _run(
@@ -69,6 +81,7 @@ def _run(
     workers: int,
     cluster: str | None,
     retry_failed: bool,
+    reuse_bytes: int,
     as_json: bool,
 ) -> None:
     from accelsim.study.driver import run_study
@@ -82,6 +95,7 @@ def _run(
             workers=workers,
             cluster=cluster,
             retry_failed=retry_failed,
+            reuse_bytes=reuse_bytes,
             progress=progress,
         )
     if as_json:
@@ -91,8 +105,22 @@ def _run(
             f"{done.points} points ({done.excluded} excluded by constraints): {done.before} done before, "
             f"{done.done} now, {done.failed} failed\n{done.store}"
         )
+        _print_reused(done.reused)
     if done.failed:
         raise typer.Exit(1)
+
+
+def _reuse_bytes(study: "Study", reuse: bool | None, gigabytes: float) -> int:
+    wanted = study.reuse if reuse is None else reuse
+    return int(gigabytes * 10**9) if wanted else 0
+
+
+def _print_reused(reused: "Counts") -> None:
+    """Results that points shared, and those that they had to make."""
+    for kind, count in reused.items():
+        found = count["memory"] + count["disk"]
+        share = 100 * found / (found + count["made"])
+        print(f"reused {kind}: {found} of {found + count['made']} ({share:.0f} %), {count['disk']} from disk")
 
 
 @study_app.command("status")
@@ -117,6 +145,7 @@ def status(store: Path = STORE, as_json: bool = JSON) -> None:
     for figure, best in found["best"].items():
         settings = ", ".join(f"{key}={value}" for key, value in best["settings"].items())
         print(f"best {figure}: {best['value']:.6g}, point {best['number']}: {settings}")
+    _print_reused(found["reused"])
 
 
 @study_app.command("export")

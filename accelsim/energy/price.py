@@ -56,7 +56,32 @@ def price(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) 
 
 def matched(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) -> list[Priced]:
     """Every count (those of the DRAM's parts too) with its row and factors; raises as `price`."""
-    return [_matched(action, chip, table) for action in with_parts(list(counts), chip, table)]
+    known = _of_pair(chip, table)
+    found = []
+    for action in with_parts(list(counts), chip, table):
+        what = action.component, action.action, action.unit
+        if what not in known:
+            known[what] = _matched(action, chip, table)
+        one = known[what]
+        found.append(Priced(action, one.row, one.factor, one.high_factor, one.how))
+    return found
+
+
+# What a layer's actions cost is what the next one's cost: by identity, of the chips and tables used last.
+_Known = dict[tuple[str, str, str], Priced]
+_PAIRS: dict[tuple[int, int], tuple[Accelerator, EnergyTable, _Known]] = {}
+_MOST_PAIRS = 16
+
+
+def _of_pair(chip: Accelerator, table: EnergyTable) -> _Known:
+    """What is known of a chip's prices from a table: by component, action and unit."""
+    pair = id(chip), id(table)
+    found = _PAIRS.get(pair)
+    if found is None or found[0] is not chip or found[1] is not table:
+        if len(_PAIRS) >= _MOST_PAIRS:
+            _PAIRS.clear()
+        found = _PAIRS[pair] = chip, table, {}
+    return found[2]
 
 
 def energy_row(found: Priced) -> EnergyRow:

@@ -11,16 +11,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from accelsim.audit.between import check_chain
-from accelsim.dataflows import DATAFLOWS
 from accelsim.energy.table import EnergyTable
-from accelsim.execution.layer import layer_result, work_table
+from accelsim.execution.layer import layer_result, timed, work_table
 from accelsim.hardware import Accelerator
-from accelsim.machine import run_layer
 from accelsim.machine.idle import tile_waits
 from accelsim.results import LayerResult
 from accelsim.schedule.chain import chain_sizes, chain_traffic
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import LayerInput
+from accelsim.schedule.reused import TILE_COUNTS
 from accelsim.tables import COUNTERS
 
 
@@ -42,10 +41,10 @@ def run_fused(
     counters = np.zeros((len(layer_of), len(COUNTERS)), np.int64)
     for i, one in enumerate(inputs):
         boxes[layer_of == i] = bands.boxes[i]
-        counters[layer_of == i] = DATAFLOWS[chip.dataflow].tile_counters(one.prepared, bands.boxes[i], chip)
+        counters[layer_of == i] = one.reuse.value(TILE_COUNTS, chip, one.prepared_later, bands.boxes[i], None)
     work = work_table(boxes, counters, planned.traffic)
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held[0].held_bytes)
-    timeline = run_layer(work, free)
+    timeline, _ = timed(inputs[0].reuse, work, free, None)
     of_tiles = tile_waits(timeline)
     names = tuple(one.trace.layer.name for one in inputs)
     results = []

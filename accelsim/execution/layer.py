@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
-from accelsim.audit.outputs import check_outputs
-from accelsim.dataflows import DATAFLOWS
-from accelsim.dataflows.inner_join_toggles import layer_toggles
+from accelsim.audit.outputs import OutputCheck, check_outputs
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import InnerJoinArray
-from accelsim.machine import run_layer
+from accelsim.hardware.arrays import ZeroPolicy
+from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
 from accelsim.machine.inputs import needs_runs
@@ -28,12 +27,32 @@ from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.results import LayerResult
+from accelsim.reuse import Kind, Off
 from accelsim.schedule.held import Held
-from accelsim.schedule.planning import IN_DRAM, LayerInput, with_kept
+from accelsim.schedule.planning import IN_DRAM, LayerInput
+from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, with_kept
 from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
 from accelsim.toggles import ToggleCounts
+from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
+
+
+def _outputs(
+    trace: LayerTrace, weights: ZeroPolicy, activations: ZeroPolicy, bits: int, seed: int, chip: Accelerator
+) -> OutputCheck:
+    return check_outputs(trace, weights, activations, seed=seed, accumulator_bits=bits)
+
+
+def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> tuple[Table, dict[str, int]]:
+    channel = channel_of(chip)
+    timeline = run_layer(work, chip, requests, channel)
+    banked = channel.layer_counts(layer_cycles(timeline)) if isinstance(channel, BankedChannel) else {}
+    return timeline, banked
+
+
+OUTPUTS = Kind("checked outputs", _outputs, (), types=(OutputCheck,))
+TIMELINE = Kind("banked DRAM's times", _timeline, ("dram", "clock_mhz", "dma", "scratchpad"))
 
 
 def run_alone(
@@ -48,12 +67,11 @@ def run_alone(
     """One layer of input `index`: plan (unless one is given), count, time, price, audit."""
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
     sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
-    chosen = held.plan or given.wanted.best(given.prepared, sizes, free)
+    chosen = held.plan or given.best(sizes, free)
     boxes, traffic = checked(chosen, node.layer, free, sizes)
-    counters = DATAFLOWS[chip.dataflow].tile_counters(given.prepared, boxes, chip, spatial=chosen.spatial)
+    counters = given.reuse.value(TILE_COUNTS, chip, given.prepared_later, boxes, chosen.spatial)
     work = work_table(boxes, counters, traffic)
-    channel = channel_of(free)
-    timeline = run_layer(work, free, requests_of(given, chosen, boxes, chip, sizes), channel)
+    timeline, banked = timed(given.reuse, work, free, requests_of(given, chosen, boxes, chip, sizes))
     waits, cycles = idle_cycles(timeline), layer_cycles(timeline)
     return layer_result(
         given,
@@ -66,8 +84,22 @@ def run_alone(
         cycles,
         waits,
         seed,
-        banked=channel.layer_counts(cycles) if isinstance(channel, BankedChannel) else {},
+        banked=banked,
     )
+
+
+def timed(
+    reuse: Off, work: Table, chip: Accelerator, requests: Requests | None
+) -> tuple[Table, dict[str, int]]:
+    """TIMELINE, and `tables.BANKED` of a DRAM that counts them.
+
+    Where work is reused TIMELINE is of the recurrence, which is the machine's on every row (tests/machine); a
+    DRAM with banks has none.
+    """
+    if reuse.on and chip.dram.model == "bandwidth":
+        return replay_layer(work, chip, requests), {}
+    found: tuple[Table, dict[str, int]] = reuse.value(TIMELINE, chip, work, requests)
+    return found
 
 
 def requests_of(
@@ -112,13 +144,10 @@ def layer_result(
     banked : `tables.BANKED`, where the DRAM counts them
     """
     trace, (work, timeline), array = given.trace, tiles, chip.pe_array
-    outputs = check_outputs(
-        trace,
-        array.weight_policy,
-        array.activation_policy,
-        seed=seed,
-        accumulator_bits=array.accumulator_bits,
+    outputs = given.reuse.value(
+        OUTPUTS, chip, trace, array.weight_policy, array.activation_policy, array.accumulator_bits, seed
     )
+    nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
     totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
     opened = {name: banked[name] for name in PRICED if banked}
@@ -137,8 +166,8 @@ def layer_result(
         plan=plan,
         work=work,
         timeline=timeline,
-        weight_density_fraction=given.prepared.nonzero_weights / trace.weights.size,
-        activation_density_fraction=given.prepared.nonzero_activations / trace.activations.size,
+        weight_density_fraction=nonzero_weights / trace.weights.size,
+        activation_density_fraction=nonzero_activations / trace.activations.size,
         outputs_drawn=given.drawn,
         outputs_checked=outputs.checked,
         outputs_checked_whole=outputs.whole,
@@ -155,8 +184,8 @@ def layer_result(
 
 
 def _toggles(given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: int) -> ToggleCounts | None:
-    """Toggles of the layer's tiles, if they are wanted and the chip's dataflow counts them."""
-    if given.toggles == "off" or not isinstance(chip.pe_array, InnerJoinArray):
+    """Toggles of the layer's tiles, if they are wanted."""
+    if given.toggles == "off":
         return None
     return layer_toggles(
         given.trace,

@@ -35,6 +35,15 @@ def counts_of(sizes_of, extents):
 
 
 @kernel
+def cut_loops(counts):
+    """Which loops have more than one tile, one bit each."""
+    cut = 0
+    for loop in range(5):
+        cut |= (1 if counts[loop] > 1 else 0) << loop
+    return cut
+
+
+@kernel
 def weight_sums(sizes_of, counts, extents, layer, chip, sizes, found):
     """Of all tiles of weights: bytes in DRAM, held bytes, most and fewest held, the first one's in DRAM."""
     table = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)

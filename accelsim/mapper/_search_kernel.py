@@ -15,7 +15,7 @@ import numpy as np
 
 from accelsim.jit import kernel
 from accelsim.mapper import _cost_kernel as at
-from accelsim.mapper._bounds_kernel import FEWEST, MOST, counts_of
+from accelsim.mapper._bounds_kernel import FEWEST, MOST, counts_of, cut_loops
 from accelsim.mapper._cost_kernel import affordable_cycles, better, cost_of, set_figures
 from accelsim.mapper._front_kernel import (
     FIGURES,
@@ -26,6 +26,15 @@ from accelsim.mapper._front_kernel import (
     TILES,
     dominated,
     kept_front,
+)
+from accelsim.mapper._memory_kernel import (
+    EXACT,
+    IS_EXACT,
+    STATE,
+    recalled_plans,
+    recalled_walk,
+    remember_plans,
+    remember_walk,
 )
 from accelsim.mapper._operand_kernel import activation_tiles, output_tiles, weight_tiles
 from accelsim.mapper._sums_kernel import (
@@ -122,7 +131,7 @@ def least_costs(plans, sums, objective, prices, machine):
 
 
 @kernel
-def search(space, rows, costs, by_bound, objective, prices, machine, problem, front):
+def search(space, rows, costs, by_bound, objective, prices, machine, problem, memory, front):
     """The best plan, or all that no other dominates.
 
     Parameters
@@ -131,6 +140,7 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, fr
     rows, costs : of `bounded_tilings`, `tiling_costs`
     by_bound : int64 [tilings], tilings by rising cost
     problem : (uses, extents, layer, chip, estimate, step_cycles, sizes)
+    memory : of `_memory_kernel`: what earlier searches of the problem found, at whatever rates
     front : int64 [most, FOUND], filled; of one objective it has one row
 
     Returns
@@ -149,19 +159,25 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, fr
             break
         sizes_of = np.array([choices[loop, tilings[tiling, loop]] for loop in range(5)])
         counts = counts_of(sizes_of, extents)
-        sums = rows[tiling].copy()
-        set_exact(sums, tilings[tiling], sizes_of, counts, problem, known)
+        sums = memory[EXACT][tiling]
+        if not memory[STATE][tiling, IS_EXACT]:
+            sums[:] = rows[tiling]
+            set_exact(sums, tilings[tiling], sizes_of, counts, problem, known)
+            memory[STATE][tiling, IS_EXACT] = 1
         set_figures(figure[0], 1, 1, 1, sums, machine)
         if not may_be_best(figure, best, objective, prices, machine, front, members):
             continue
         own = orders[cut_loops(counts), : orders_of[cut_loops(counts)]]
-        plans = plans_of(sums, counts, own, residents, every, uses, machine)
+        first, plans = recalled_plans(tiling, memory)
+        if first < 0:
+            plans = plans_of(sums, counts, own, residents, every, uses, machine)
+            first = remember_plans(tiling, plans, memory)
         least, figures = least_costs(plans, sums, objective, prices, machine)
         if not may_be_best(figures, best, objective, prices, machine, front, members):
             continue
         best, members, took = walk_tiling(
-            sizes_of, plans, least, figures, own, residents, sums, best, members,
-            objective, prices, machine, problem, front,
+            sizes_of, plans, first, least, figures, own, residents, sums, best, members,
+            objective, prices, machine, problem, memory, front,
         )  # fmt: skip
         walks += took
     return members, walks
@@ -208,18 +224,9 @@ def set_exact(sums, tiling, sizes_of, counts, problem, known):
 
 
 @kernel
-def cut_loops(counts):
-    """Which loops have more than one tile, one bit each."""
-    cut = 0
-    for loop in range(5):
-        cut |= (1 if counts[loop] > 1 else 0) << loop
-    return cut
-
-
-@kernel
 def walk_tiling(
-    sizes_of, plans, least, figures, orders, residents, sums, best, members,
-    objective, prices, machine, problem, front,
+    sizes_of, plans, first, least, figures, orders, residents, sums, best, members,
+    objective, prices, machine, problem, memory, front,
 ):  # fmt: skip
     """Walk the plans of a tiling that may be better than what was found, by rising bound.
 
@@ -230,10 +237,8 @@ def walk_tiling(
     uses, extents, layer, chip, estimate, rate, sizes = problem
     counts, loops = counts_of(sizes_of, extents), loops_of(uses)
     pareto = objective == at.PARETO
-    weights = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
-    activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
-    outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
-    of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
+    weights = activations = outputs = np.empty((0, 0), np.int64)
+    of_ends = sizes_of[:0]  # none of these is made where every walk is remembered
     walks = 0
     for i in np.argsort(least[:, 0]):
         if pareto:
@@ -242,9 +247,17 @@ def walk_tiling(
         elif not better(least[i], best):
             continue
         order, resident = orders[plans[i, 0]], residents[plans[i, 1]]
-        steps = steps_of(order, resident, counts, loops, layer[GROUPS] > 1)
-        requests, live = requests_of(steps, weights, activations, outputs, of_ends, sums[at.TABLES], chip)
-        walks += 1
+        requests, live = recalled_walk(first, i, memory)
+        if requests.shape[1] == 0:
+            if of_ends.size == 0:
+                weights = weight_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                activations = activation_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                outputs = output_tiles(sizes_of, counts, extents, layer, chip, sizes)
+                of_ends = estimates(sizes_of, counts, extents, layer, estimate, rate)
+            steps = steps_of(order, resident, counts, loops, layer[GROUPS] > 1)
+            requests, live = requests_of(steps, weights, activations, outputs, of_ends, sums[at.TABLES], chip)
+            remember_walk(first, i, requests, live, memory)
+            walks += 1
         if live > machine[CAPACITY]:
             continue
         enough = NEVER if pareto else affordable_cycles(objective, figures[i], prices, machine, best)

@@ -9,8 +9,8 @@
 import numpy as np
 
 from accelsim.jit import kernel
-from accelsim.mapper._bounds_kernel import counts_of
-from accelsim.mapper._search_kernel import cut_loops, least_resident
+from accelsim.mapper._bounds_kernel import counts_of, cut_loops
+from accelsim.mapper._search_kernel import least_resident
 from accelsim.mapper._tile_bytes_kernel import KERNEL_H, KERNEL_W
 from accelsim.mapper._walk_kernel import multiplicity
 

@@ -7,6 +7,7 @@
 Bytes are exact, of the encoded tensors; compute cycles are those of a sample of this layer.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack, cast
 
@@ -21,23 +22,18 @@ from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search
 from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.infeasible import reason_of_no_fit
+from accelsim.mapper.problem import Problem, problem_of
 from accelsim.mapper.space import MOST_TILES, Space, plan_space
-from accelsim.mapper.traffic import (
-    OPERANDS,
-    check_fits,
-    chip_vector,
-    extents_vector,
-    layer_vector,
-    operand_uses,
-    plan_traffic,
-    size_arrays,
-)
+from accelsim.mapper.traffic import OPERANDS, check_fits, plan_traffic
 from accelsim.network import Layer
 from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan, Unrolling, check, tile_boxes
 
 Ints = npt.NDArray[np.int64]
 _MOST_PLANS = 1024  # of a Pareto set
 _OF_ENERGY = (_cost_kernel.ENERGY, _cost_kernel.EDP)
+_UNPRICED = np.zeros(7)  # where nobody asks for energy
+# By most tiles and unrolling: what `problem_of` makes of the other arguments.
+Problems = Mapping[tuple[int, Unrolling | None], Callable[[], Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +81,34 @@ def best_plan(
     """
     found = best_fitting(prepared, sizes, chip, **wanted)
     if found is None:
-        raise PlanError(_no_fit(prepared.layer, chip, wanted.get("fixed", NOTHING_FIXED), sizes))
+        raise no_fit(prepared.layer, chip, wanted.get("fixed", NOTHING_FIXED), sizes)
     return found
 
 
 def best_fitting(
-    prepared: Prepared, sizes: EncodedSizes, chip: Accelerator, **wanted: Unpack[PlanWish]
+    prepared: Prepared,
+    sizes: EncodedSizes,
+    chip: Accelerator,
+    problems: Problems | None = None,
+    **wanted: Unpack[PlanWish],
 ) -> Price | None:
-    """As `best_plan`; None if no plan fits, without asking why."""
+    """As `best_plan`; None if no plan fits, without asking why.
+
+    Parameters
+    ----------
+    problems : those of these arguments, where they are kept; they remember what is walked
+    """
     objective, fixed = OBJECTIVES[wanted.get("objective", "cycles")], wanted.get("fixed", NOTHING_FIXED)
     with_energy = wanted.get("with_energy", False)
     priced_as = wanted.get("priced_as", chip)
-    found = _found(prepared, sizes, chip, objective, fixed, wanted.get("table"), with_energy, priced_as)
+    table = wanted.get("table")
+    found = _found(prepared, sizes, chip, objective, fixed, table, with_energy, priced_as, problems)
     return found[0] if found else None
 
 
-def _no_fit(layer: Layer, chip: Accelerator, fixed: Fixed, sizes: EncodedSizes) -> str:
-    return reason_of_no_fit(plan_space(layer, chip, fixed, MOST_TILES[-1]), layer, chip, sizes)
+def no_fit(layer: Layer, chip: Accelerator, fixed: Fixed, sizes: EncodedSizes) -> PlanError:
+    """Why no plan fits."""
+    return PlanError(reason_of_no_fit(plan_space(layer, chip, fixed, MOST_TILES[-1]), layer, chip, sizes))
 
 
 def pareto_plans(
@@ -118,7 +125,7 @@ def pareto_plans(
     """
     found = _found(prepared, sizes, chip, _cost_kernel.PARETO, fixed, table, True, chip)
     if not found:
-        raise PlanError(_no_fit(prepared.layer, chip, fixed, sizes))
+        raise no_fit(prepared.layer, chip, fixed, sizes)
     return sorted(found, key=lambda price: (price.dram_bytes, price.cycles))
 
 
@@ -131,24 +138,34 @@ def _found(
     table: EnergyTable | None,
     with_energy: bool,
     priced_as: Accelerator,
+    problems: Problems | None = None,
 ) -> list[Price]:
     """The best plan or the Pareto set; nothing if no plan fits."""
-    layer = prepared.layer
-    choices = DATAFLOWS[chip.dataflow].unrollings(layer, chip) if fixed.spatial is None else [fixed.spatial]
+    priced = with_energy or objective in _OF_ENERGY
     for most_tiles in MOST_TILES:
-        space = plan_space(layer, chip, fixed, most_tiles)
-        priced = with_energy or objective in _OF_ENERGY
-        fronts = []
-        for spatial in choices:
-            prices = _prices(prepared, space, priced_as, priced, table, spatial)
-            front = _searched(prepared, space, sizes, chip, objective, prices, spatial)
-            fronts.append([_price(row, prices if priced else None, spatial) for row in front])
-        if found := [price for front in fronts for price in front]:
+        found = []
+        for spatial in unrollings(prepared.layer, chip, fixed):
+            if problems is None:
+                problem = problem_of(prepared, sizes, fixed, most_tiles, spatial, False, chip)
+            else:
+                problem = problems[most_tiles, spatial]()
+            prices = _prices(prepared, problem.space, priced_as, table, spatial) if priced else _UNPRICED
+            front = _searched(problem, chip, objective, prices)
+            prices_found = [_price(row, prices if priced else None, spatial) for row in front]
             if whole_machine.has_choices(chip):
-                leakage = _prices(prepared, space, priced_as, False, table, None)[_cost_kernel.P_CYCLE]
-                found = [_timed(price, prepared, sizes, chip, leakage) for price in found]
+                leakage = float(prices[_cost_kernel.P_CYCLE])
+                prices_found = [_timed(price, prepared, sizes, chip, leakage) for price in prices_found]
+            found += prices_found
+        if found:
             return found if len(found) == 1 else _best_of(found, objective, chip)
     return []
+
+
+def unrollings(layer: Layer, chip: Accelerator, fixed: Fixed) -> list[Unrolling | None]:
+    """What the array may hold at once: as fixed, or whatever the dataflow can."""
+    if fixed.spatial is not None:
+        return [fixed.spatial]
+    return list(DATAFLOWS[chip.dataflow].unrollings(layer, chip))
 
 
 def _timed(
@@ -191,49 +208,40 @@ def _prices(
     prepared: Prepared,
     space: Space,
     chip: Accelerator,
-    sampling: bool,
     table: EnergyTable | None,
     spatial: Unrolling | None,
 ) -> npt.NDArray[np.float64]:
     """Prices; those of the array are sampled."""
     table = table or table_of(chip)
-    if not sampling or not len(space.tilings):
+    if not len(space.tilings):
         return prices_of(prepared.layer, chip, table, None)
     tiles = space.choices[np.arange(5), space.tilings]
     return prices_of(prepared.layer, chip, table, sampled(prepared, chip, tiles, spatial))
 
 
-def _searched(
-    prepared: Prepared,
-    space: Space,
-    sizes: EncodedSizes,
-    chip: Accelerator,
-    objective: int,
-    prices: npt.NDArray[np.float64],
-    spatial: Unrolling | None,
-) -> Ints:
+def _searched(problem: Problem, chip: Accelerator, objective: int, prices: npt.NDArray[np.float64]) -> Ints:
     """Rows of _front_kernel: the best plan or the Pareto set, none if nothing fits."""
-    if not len(space.tilings):
+    if not len(problem.space.tilings):
         return np.empty((0, _front_kernel.FOUND), np.int64)
-    layer, dataflow = prepared.layer, DATAFLOWS[chip.dataflow]
     machine = machine_vector(chip)
-    problem = (
-        operand_uses(layer),
-        extents_vector(layer),
-        layer_vector(layer, chip),
-        chip_vector(layer, chip),
-        dataflow.estimate_vector(chip, spatial),
-        dataflow.step_cycles(prepared, chip, spatial),
-        size_arrays(sizes),
-    )
-    rows = _bounds_kernel.bounded_tilings(space.tilings, space.choices, space.widths, *problem[1:])
-    costs = _bounds_kernel.tiling_costs(rows, objective, prices, machine)
+    costs = _bounds_kernel.tiling_costs(problem.rows, objective, prices, machine)
     by_bound = np.lexsort((costs[:, 1], costs[:, 0]))
     most = _MOST_PLANS if objective == _cost_kernel.PARETO else 1
     front = np.zeros((most, _front_kernel.FOUND), np.int64)
-    members, _ = _search_kernel.search(
-        space.arrays(), rows, costs, by_bound, objective, prices, machine, problem, front
-    )
+    with problem.lock:
+        members, _ = _search_kernel.search(
+            problem.space.arrays(),
+            problem.rows,
+            costs,
+            by_bound,
+            objective,
+            prices,
+            machine,
+            problem.arrays,
+            problem.memory.arrays,
+            front,
+        )
+        problem.memory.grow()
     return front[:members]
 
 
@@ -255,21 +263,6 @@ def _price(row: Ints, prices: npt.NDArray[np.float64] | None, spatial: Unrolling
         tiles=numbers[_front_kernel.TILES],
         plan=plan,
     )
-
-
-def chosen_plan(
-    prepared: Prepared,
-    sizes: EncodedSizes,
-    chip: Accelerator,
-    given: Plan | Fixed | None,
-    objective: Objective,
-    table: EnergyTable,
-) -> Plan:
-    """A plan as given, or the best with what is fixed."""
-    if isinstance(given, Plan):
-        return given
-    fixed = NOTHING_FIXED if given is None else given
-    return best_plan(prepared, sizes, chip, objective=objective, fixed=fixed, table=table).plan
 
 
 def checked(plan: Plan, layer: Layer, chip: Accelerator, sizes: EncodedSizes) -> tuple[Ints, Ints]:

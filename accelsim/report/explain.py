@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import InputError
 from accelsim.plots import Run, tables_of
 from accelsim.plots.run import cycles_by_cause, mean_over_inputs
+from accelsim.results import NetworkResult
 from accelsim.tables import CAUSES
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ LEAST_SHARE_OF_LOSS = 0.05
 
 def run_row(run: Run) -> dict[str, Any]:
     """One row of a sweep: `summary()` and `<cause>_lane_cycles` over all layers and inputs."""
-    tables = tables_of(run)
-    causes = {f"{cause}_lane_cycles": cycles for cause, cycles in tables.lane_cycles().items()}
-    return tables.summary | causes
+    if isinstance(run, NetworkResult) and run.layer_results:  # without its tables of tiles
+        summary, cycles_of = run.summary(), run.lane_cycles()
+    else:
+        tables = tables_of(run)
+        summary, cycles_of = tables.summary, tables.lane_cycles()
+    return summary | {f"{cause}_lane_cycles": cycles for cause, cycles in cycles_of.items()}
 
 
 def sentence(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> str:

@@ -37,7 +37,8 @@ from accelsim.plan import Objective, Plan
 from accelsim.schedule.bands import Bands, chain_bands
 from accelsim.schedule.keep_search import Cost
 from accelsim.schedule.lives import Node
-from accelsim.schedule.planning import BY_ENERGY, LayerInput, dram_bytes, with_kept
+from accelsim.schedule.planning import BY_ENERGY, LayerInput, dram_bytes
+from accelsim.schedule.reused import with_kept
 from accelsim.schedule.weighing import weigh_of
 from accelsim.tables import COUNTERS, TRAFFIC, WORK, Table
 from accelsim.trace.graph import node_inputs

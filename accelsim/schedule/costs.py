@@ -17,7 +17,8 @@ from accelsim.schedule.keep_search import Cost, Span
 from accelsim.schedule.ladder import Ladder, Rung
 from accelsim.schedule.lives import Node
 from accelsim.schedule.operation_traffic import operation_traffic
-from accelsim.schedule.planning import BY_ENERGY, LayerInput, ladder, planned, with_kept
+from accelsim.schedule.planning import BY_ENERGY, LayerInput, ladder, planned
+from accelsim.schedule.reused import with_kept
 from accelsim.schedule.weighing import no_dearer
 from accelsim.trace import NetworkTrace
 
@@ -76,7 +77,7 @@ class Costs:
         if cost is None:
             assert isinstance(node, LayerNode)
             given = self.input(index)
-            plan = given.wanted.best(given.prepared, given.sizes, self.chip)
+            plan = given.best(given.sizes, self.chip)
             checked(plan, node.layer, self.chip, given.sizes)
             raise PlanError(f"{node.layer.name}: no plan fits")
         return cost.dram_bytes

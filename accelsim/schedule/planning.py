@@ -1,22 +1,24 @@
 """What a layer's plan is searched from: its counted tensors and their encoded sizes."""
 
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.dataflows import DATAFLOWS, Prepared
+from accelsim.dataflows import Prepared
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper.balance import balanced
-from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
+from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.hamming import ordered_channels
-from accelsim.mapper.search import best_fitting, checked, chosen_plan
+from accelsim.mapper.search import Price, checked, no_fit, unrollings
+from accelsim.mapper.space import MOST_TILES
 from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan
+from accelsim.reuse import OFF, Later, Off
 from accelsim.schedule.ladder import Ladder, Rung
+from accelsim.schedule.reused import PLAN, PREPARED, PRICED_PLAN, PROBLEM, SIZES
 from accelsim.tables import TRAFFIC
 from accelsim.toggles import Toggling
 from accelsim.trace import LayerTrace
@@ -32,24 +34,77 @@ class Wanted:
     objective: Objective
     table: EnergyTable
 
-    def best(self, prepared: Prepared, sizes: EncodedSizes, chip: Accelerator) -> Plan:
-        """The plan as given, or the best with what is fixed of it."""
-        return chosen_plan(prepared, sizes, chip, self.plan, self.objective, self.table)
-
 
 @dataclass(frozen=True, slots=True)
 class LayerInput:
     """One layer, ready to be planned and counted.
 
-    `drawn`: its outputs are drawn, not captured; `toggles`: whether, and how, they are counted.
+    `drawn`: its outputs are drawn, not captured; `toggles`: whether, and how, they are counted;
+    `prepared_later`, `sizes_later`: made when they are first wanted, and kept by `reuse`.
     """
 
     trace: LayerTrace
-    prepared: Prepared
-    sizes: EncodedSizes
+    prepared_later: Later
+    sizes_later: Later
     drawn: bool
     wanted: Wanted
     toggles: Toggling
+    reuse: Off
+
+    @property
+    def prepared(self) -> Prepared:
+        """What the dataflow makes of the tensors."""
+        prepared: Prepared = self.prepared_later()
+        return prepared
+
+    @property
+    def sizes(self) -> EncodedSizes:
+        """Encoded sizes, of which nothing stays in the scratchpad; raises what `encoded_sizes` raises."""
+        sizes: EncodedSizes = self.sizes_later()
+        return sizes
+
+    def best(self, sizes: EncodedSizes, chip: Accelerator) -> Plan:
+        """The plan as given, or the best with what is fixed of it; `sizes` say what is kept.
+
+        Raises PlanError if no plan fits.
+        """
+        plan = self.wanted.plan
+        if isinstance(plan, Plan):
+            return plan
+        price = self.price(sizes, chip)
+        if price is None:
+            raise no_fit(self.trace.layer, chip, plan or NOTHING_FIXED, sizes)
+        return price.plan
+
+    def price(self, sizes: EncodedSizes, chip: Accelerator, whole_bytes: int | None = None) -> Price | None:
+        """The best plan and its price (of a plan as given, its own), or None if none fits.
+
+        Parameters
+        ----------
+        sizes : they say what is kept
+        whole_bytes : the scratchpad's, whose prices hold, where kept tensors leave the plan less of it
+        """
+        plan, objective = self.wanted.plan, self.wanted.objective
+        fixed = as_fixed(plan) if isinstance(plan, Plan) else plan or NOTHING_FIXED
+        of_energy = objective in BY_ENERGY
+        priced = (self.wanted.table, whole_bytes or chip.scratchpad.capacity_bytes) if of_energy else None
+        kept = sizes.kept_activations, sizes.kept_outputs
+        tensors = self.prepared_later, self.sizes_later, kept, fixed
+        problems = [
+            ((most, spatial), self.reuse.later(PROBLEM, chip, *tensors, most, spatial))
+            for most in MOST_TILES
+            for spatial in unrollings(self.trace.layer, chip, fixed)
+            if self.reuse.on
+        ]
+        found: Price | None = self.reuse.value(
+            PRICED_PLAN if of_energy else PLAN,
+            chip,
+            *tensors,
+            objective,
+            priced,
+            tuple(problems),
+        )
+        return found
 
 
 def layer_input(
@@ -61,8 +116,9 @@ def layer_input(
     order_channels: bool = False,
     toggles: Toggling = "off",
     seed: int,
+    reuse: Off = OFF,
 ) -> LayerInput:
-    """Prepare a layer; raises what `encoded_sizes` raises.
+    """Prepare a layer.
 
     Parameters
     ----------
@@ -71,27 +127,21 @@ def layer_input(
     order_channels : channels run in an order of little Hamming distance
     toggles : of chips whose toggles are counted
     seed : of outputs that the trace does not hold
+    reuse : of what other runs have made
     """
     trace = balanced(trace) if balance_filters else trace
     trace = ordered_channels(trace, chip) if order_channels else trace
-    prepared = DATAFLOWS[chip.dataflow].prepare(trace, chip)
-    nonzero, drawn = nonzero_outputs(trace, seed)
-    sizes = encoded_sizes(trace, chip, nonzero, None if wanted.plan is None else wanted.plan.tile_k)
-    return LayerInput(trace, prepared, sizes, drawn, wanted, toggles)
-
-
-def nonzero_outputs(trace: LayerTrace, seed: int) -> tuple[npt.NDArray[np.bool_], bool]:
-    """Mask of the non-zero outputs, and whether it is drawn at the density of the layer's input."""
-    if trace.outputs is not None:
-        return trace.outputs != trace.output_zero_point, False
-    density = float((trace.activations != trace.activation_zero_point).mean())
-    generator = np.random.default_rng([seed, zlib.crc32(trace.layer.name.encode())])
-    return generator.random(trace.layer.output_shape) < density, True
-
-
-def with_kept(sizes: EncodedSizes, activations: bool, outputs: bool) -> EncodedSizes:
-    """The sizes of a layer whose input, or whose outputs, stay in the scratchpad."""
-    return replace(sizes, kept_activations=activations, kept_outputs=outputs)
+    drawn = trace.outputs is None
+    tile_k = None if wanted.plan is None else wanted.plan.tile_k
+    return LayerInput(
+        trace,
+        reuse.later(PREPARED, chip, trace),
+        reuse.later(SIZES, chip, trace, tile_k, seed if drawn else 0),
+        drawn,
+        wanted,
+        toggles,
+        reuse,
+    )
 
 
 def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
@@ -106,22 +156,11 @@ def ladder(given: LayerInput, sizes: EncodedSizes, chip: Accelerator) -> Ladder:
 def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity: int) -> Rung | None:
     """The best plan for a capacity (or the fixed one), or None if none fits."""
     smaller = chip.with_capacity(capacity)
-    wanted = given.wanted
-    fixed = as_fixed(wanted.plan) if isinstance(wanted.plan, Plan) else wanted.plan or NOTHING_FIXED
     try:
-        price = best_fitting(
-            given.prepared,
-            sizes,
-            smaller,
-            objective=wanted.objective,
-            fixed=fixed,
-            table=wanted.table,
-            with_energy=wanted.objective in BY_ENERGY,
-            priced_as=chip,
-        )
+        price = given.price(sizes, smaller, chip.scratchpad.capacity_bytes)
         if price is None:
             return None
-        plan = wanted.plan if isinstance(wanted.plan, Plan) else price.plan
+        plan = given.wanted.plan if isinstance(given.wanted.plan, Plan) else price.plan
         boxes, traffic = checked(plan, given.trace.layer, smaller, sizes)
     except PlanError:
         return None

@@ -1,6 +1,7 @@
 """What a study's store answers: how far it is, its best points, its tables and pictures."""
 
 import difflib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import InputError
 from accelsim.study.front import front_of, knee_of
 from accelsim.study.sensitivity import sensitivity
-from accelsim.study.store import DONE, Store, StoreError
+from accelsim.study.store import DONE, Store
+from accelsim.study.store_lock import StoreError
 from accelsim.study.study_file import Objective, Study, parse_study
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+# What a picture of cycles and energy needs.
+_DRAWN = ("cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95", "network", "chip")
 
 
 def study_of(store: Store) -> Study:
@@ -28,7 +33,8 @@ def status(store: Store) -> dict[str, Any]:
     Returns
     -------
     dict: `study`, `points`, `excluded`, `done`, `failed`, `left`, `infeasible`; `errors`: number of points
-    by message; `best`: by objective, the point's `number`, its `value` and its settings
+    by message; `reused`: by kind of result, how many were found in memory, on disk, made; `best`: by
+    objective, the point's `number`, its `value` and its settings
     """
     study, points = study_of(store), finished(store)
     states = store.keys()
@@ -55,14 +61,15 @@ def status(store: Store) -> dict[str, Any]:
         "left": max(0, wanted - len(states)),
         "infeasible": len(points) - len(feasible),
         "errors": {str(text): int(count) for text, count in errors.items()},
+        "reused": json.loads(store.fact("reused") or "{}"),
         "best": best,
     }
 
 
-def finished(store: Store, where: str = "") -> "pd.DataFrame":
+def finished(store: Store, where: str = "", columns: Sequence[str] = ()) -> "pd.DataFrame":
     """The points that are done, in the study's order; raises InputError for a `where` that is no SQL."""
     try:
-        points = store.points(f"status = 'done' AND ({where})" if where else "status = 'done'")
+        points = store.points(f"status = 'done' AND ({where})" if where else "status = 'done'", columns)
     except StoreError as error:
         if not where:
             raise
@@ -151,7 +158,13 @@ def picture(
     """
     from accelsim import plots
 
-    points = finished(store, where)
+    known = store.columns()
+    for column in (over, by, figure):
+        if column is not None and column not in known:
+            raise InputError(f"{store.path}: no column {column!r}; columns: {', '.join(known)}")
+    # Of a million points, the columns that may be drawn and no others.
+    wanted = ("number", "workload", *store.axes, *_DRAWN, over, by, figure)
+    points = finished(store, where, [name for name in dict.fromkeys(wanted) if name in known])
     many = [name for name in ("workload", *store.axes) if len(points) and points[name].nunique() > 1]
     if over is None and not many:
         raise InputError(f"{store.path}: no axis has two finished points to draw")
@@ -160,9 +173,6 @@ def picture(
     if figure is None:
         return plots.sweep(points, over, by), plots.sweep_table(points, over, by)
     by = by or "workload"
-    for column in (over, by, figure):
-        if column not in points:
-            raise InputError(f"{store.path}: no column {column!r}; columns: {', '.join(points.columns)}")
     drawn = points[list(dict.fromkeys([by, over, figure]))].sort_values([by, over], kind="stable")
     if drawn.duplicated([by, over]).any():
         raise InputError(f"{store.path}: several points share {over} and {by}: choose some with --where")

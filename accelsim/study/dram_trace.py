@@ -14,7 +14,8 @@ from accelsim.mapper.addresses import plan_requests
 from accelsim.plan import tile_boxes
 from accelsim.report.dram_requests import address_vectors, write_requests
 from accelsim.results import LayerResult, NetworkResult
-from accelsim.schedule.planning import LayerInput, Wanted, layer_input, with_kept
+from accelsim.schedule.planning import LayerInput, Wanted, layer_input
+from accelsim.schedule.reused import with_kept
 from accelsim.trace import NetworkTrace
 
 

@@ -11,6 +11,7 @@ The driver alone writes the store, so that to resume is to run again. A worker t
 with it that are not to blame: each of them runs again with nothing else in flight, so that blame is exact.
 """
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import AccelsimError, InputError
+from accelsim.reuse import Counts, added
 from accelsim.study.executors import Workers, workers_of
 from accelsim.study.points import Outcome, Point
 from accelsim.study.search import Search
@@ -35,7 +37,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRun:
-    """What a run of a study did: of `points`, how many it found done, did, and saw fail."""
+    """What a run of a study did: of `points`, how many it found done, did, and saw fail; what it reused."""
 
     store: Path
     points: int
@@ -43,6 +45,7 @@ class StudyRun:
     before: int
     done: int
     failed: int
+    reused: Counts
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ def run_study(
     workers: int = 1,
     cluster: str | None = None,
     retry_failed: bool = False,
+    reuse_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> StudyRun:
     """Run the points of a study that its store does not hold yet.
@@ -73,6 +77,7 @@ def run_study(
     workers : processes; with 1, this one
     cluster : address of a Dask scheduler, or `local`: of `workers` processes here
     retry_failed : run points again that failed before
+    reuse_bytes : most bytes on disk of results that points share; 0: none are shared; None: as the study says
     progress : called with a point's settings when it is finished
 
     Raises
@@ -84,12 +89,11 @@ def run_study(
     KeyboardInterrupt
         With where the finished points are.
     """
-    space = Space(study, text, file)
+    space = Space(study, text, file, reuse_bytes)
     chosen = [] if study.sampler.kind == "optuna" else space.chosen()
     with Store(store_path, text, study.axis_names) as store:
         search = Search(space, store) if study.sampler.kind == "optuna" else None
-        known = store.keys()
-        skipped = {key for key, status in known.items() if status == DONE or not retry_failed}
+        skipped = {key for key, status in store.keys().items() if status == DONE or not retry_failed}
         wanted = [one for one in chosen if one.key not in skipped]
         points = len(chosen) if search is None else search.points
         store.write_fact("file", file)
@@ -103,7 +107,7 @@ def run_study(
             raise
         finally:
             if store_path.exists():
-                store.write_fact("excluded", str(space.excluded))
+                drive.write_counts()
     return StudyRun(
         store=store_path,
         points=points,
@@ -111,6 +115,7 @@ def run_study(
         before=len(chosen) - len(wanted) if search is None else search.before,
         done=drive.done,
         failed=drive.failed,
+        reused=drive.reused,
     )
 
 
@@ -128,6 +133,7 @@ class _Drive:
         self._pending: dict[Future[Outcome], _Flight] = {}
         self.done = 0
         self.failed = 0
+        self.reused: Counts = {}
 
     def run(self, waiting: Iterator[Chosen], points: int) -> None:
         """Until every point has come back."""
@@ -144,6 +150,12 @@ class _Drive:
             ) from error
         finally:
             self._workers.close()
+
+    def write_counts(self) -> None:
+        """Keep in the store what was left out, and what all runs found of earlier work."""
+        self._store.write_fact("excluded", str(self._space.excluded))
+        past = json.loads(self._store.fact("reused") or "{}")
+        self._store.write_fact("reused", json.dumps(added(past, self.reused)))
 
     def _kept(self, points: int) -> str:
         finished = sum(status == DONE for status in self._store.keys().values())
@@ -237,6 +249,7 @@ class _Drive:
             self._search.tell(point.number, figures)
         self.done += figures is not None
         self.failed += figures is None
+        self.reused = added(self.reused, outcome.reused)
         if self._progress is not None:
             self._progress(", ".join(f"{key}={value}" for key, value in point.settings.items()))
 

@@ -17,7 +17,7 @@ from accelsim.hardware import Accelerator
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import Price, best_plan, pareto_plans
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective
-from accelsim.schedule.planning import nonzero_outputs
+from accelsim.schedule.reused import nonzero_outputs
 from accelsim.trace import NetworkTrace
 
 if TYPE_CHECKING:

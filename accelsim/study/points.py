@@ -8,21 +8,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import accelsim
 from accelsim.dataflows import unsupported_layers
 from accelsim.energy import load_table
 from accelsim.errors import AccelsimError
 from accelsim.hardware import Accelerator, Energy, hardware_hash
 from accelsim.report import run_row
+from accelsim.reuse import DISK_BYTES, Counts, of_process
 from accelsim.simulation import simulate
 from accelsim.study.study_file import Keep, MappingOptions
 from accelsim.study.traces import TraceFile, found, keep
 from accelsim.trace import NetworkTrace
-from accelsim.version import VERSION, versions
+from accelsim.version import code_version, versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +37,7 @@ class Point:
     key : of `point_key`
     settings : the chip's value of every axis, and the workload: columns of the store
     code : `code_version` of the driver
+    reuse_bytes : most bytes of results of earlier points on disk; 0: no reuse
     """
 
     number: int
@@ -48,6 +48,7 @@ class Point:
     mapping: MappingOptions
     keep: Keep
     code: str
+    reuse_bytes: int = DISK_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +61,7 @@ class Outcome:
     provenance: dict[str, Any] = field(default_factory=dict)
     layers: "pd.DataFrame | None" = None
     tiles: "pd.DataFrame | None" = None
-
-
-@cache
-def code_version() -> str:
-    """sha256 of this package's version and sources."""
-    package = Path(accelsim.__file__).parent
-    digest = hashlib.sha256(VERSION.encode())
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    reused: Counts = field(default_factory=dict)
 
 
 def point_key(chip: Accelerator, trace_hash: str, mapping: MappingOptions) -> str:
@@ -128,6 +119,8 @@ def evaluate(point: Point, content: bytes | None = None) -> Outcome:
 def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
     from accelsim.plots import tables_of
 
+    reuse = of_process(point.reuse_bytes)
+    before = reuse.snapshot()
     options = point.mapping
     left_out = unsupported_layers(trace, point.chip) if options.skip_unsupported else {}
     result = simulate(
@@ -140,14 +133,15 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
         between_layers=options.between_layers,
         threads=1,
         seed=options.seed,
+        reuse=reuse,
     )
-    tables = tables_of(result)
-    facts = result.provenance | {"code": point.code}
+    facts = result.provenance | {"code": point.code, "reuse": reuse.on}
     # What differs from point to point is a column, so that points share the rest.
     own = {"hardware_hash": facts.pop("hardware_hash"), "left_out": " ".join(left_out)}
     return Outcome(
-        figures=run_row(tables) | own,
+        figures=run_row(result) | own,
         provenance=facts,
-        layers=tables.layers if point.keep.layers else None,
-        tiles=tables.tiles if point.keep.tiles else None,
+        layers=result.layers if point.keep.layers else None,
+        tiles=tables_of(result).tiles if point.keep.tiles else None,
+        reused=reuse.since(before),
     )

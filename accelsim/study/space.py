@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from accelsim.errors import HardwareError, InputError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.reuse import DISK_BYTES
 from accelsim.study.conditions import condition
-from accelsim.study.points import Point, code_version, point_key
+from accelsim.study.points import Point, point_key
 from accelsim.study.samplers import Point as Settings
 from accelsim.study.samplers import grid, latin_hypercube
 from accelsim.study.study_file import Study, place
 from accelsim.study.traces import TraceFile, trace_file
+from accelsim.version import code_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Space:
     Parameters
     ----------
     study, text, file : as of `read_study`, for messages
+    reuse_bytes : of every point; None: as the study says
 
     Raises
     ------
@@ -42,8 +45,10 @@ class Space:
         If the base, a workload or a name in a condition is wrong; with file and line.
     """
 
-    def __init__(self, study: Study, text: str, file: str) -> None:
+    def __init__(self, study: Study, text: str, file: str, reuse_bytes: int | None = None) -> None:
         self.study = study
+        default = DISK_BYTES if study.reuse else 0
+        self._reuse_bytes = default if reuse_bytes is None else reuse_bytes
         self._text, self._file = text, file
         base = self._base()
         self._nested = base.model_dump()
@@ -121,6 +126,7 @@ class Space:
             mapping=self.study.mapping,
             keep=self.study.keep,
             code=code_version(),
+            reuse_bytes=self._reuse_bytes,
         )
 
     def check_objectives(self, figures: Mapping[str, Any]) -> None:

@@ -16,11 +16,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import AccelsimError, InputError
+from accelsim.errors import InputError
+from accelsim.study.store_lock import StoreError, locked
 from accelsim.study.store_tables import TABLES, plain, quoted
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ SCHEMA_VERSION = 1
 DONE, FAILED = "done", "failed"
 # From each older schema to the next: statements. (Schema 1 is the first.)
 MIGRATIONS: dict[int, tuple[str, ...]] = {}
-
-
-class StoreError(AccelsimError):
-    """A store cannot be read or written; the finished points in it stay."""
 
 
 class Store:
@@ -63,7 +60,7 @@ class Store:
         try:
             if study is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._lock = _locked(path)
+                self._lock = locked(path)
             with self._errors("open it"):
                 source = path.absolute().as_uri() + ("?mode=ro" if study is None else "")
                 self._connection = sqlite3.connect(source, uri=True, isolation_level=None, timeout=30)
@@ -84,11 +81,18 @@ class Store:
     def close(self) -> None:
         """Close the file and give up the lock."""
         if self._connection is not None:
+            if self._lock is not None:
+                self._optimize()
             self._connection.close()
             self._connection = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def _optimize(self) -> None:
+        """Let SQLite see which axis tells points apart best, if the store can be written."""
+        with suppress(sqlite3.Error):
+            self._run("PRAGMA optimize")
 
     def keys(self) -> dict[str, str]:
         """Keys of the points in the store, with their status."""
@@ -134,14 +138,20 @@ class Store:
                 if table is not None and len(table):
                     self._insert_table(name, point, table)
 
-    def points(self, where: str = "") -> "pd.DataFrame":
+    def points(self, where: str = "", columns: Sequence[str] = ()) -> "pd.DataFrame":
         """A row per point, in the order they were first written.
 
         Parameters
         ----------
         where : an SQL condition over the columns, 'cycles_mean < 1e6 AND "pe_array.rows" = 16' say
+        columns : those wanted, of `columns()`; all if none
         """
-        return self._table("points", where)
+        return self._table("points", where, columns)
+
+    def columns(self) -> list[str]:
+        """Names of the columns of `points`."""
+        with self._errors("read it"):
+            return [str(found[1]) for found in self._run("PRAGMA table_info(points)")]
 
     def layers(self, where: str = "") -> "pd.DataFrame":
         """A row per point (column `point`: its id), input and layer."""
@@ -204,7 +214,9 @@ class Store:
             if not self._run("SELECT 1 FROM sqlite_master").fetchone():
                 for text in TABLES:
                     self._run(text)
-                self._columns("points", dict.fromkeys(axes))
+                self._columns("points", dict.fromkeys([*axes, "workload"]))
+                for name in (*axes, "workload"):
+                    self._run(f"CREATE INDEX {quoted(f'points_by_{name}')} ON points ({quoted(name)})")
                 facts = {"schema_version": str(SCHEMA_VERSION), "study": study, "axes": json.dumps(axes)}
                 for item in facts.items():
                     self._run("INSERT INTO meta VALUES (?, ?)", item)
@@ -272,26 +284,11 @@ class Store:
         assert self._connection is not None
         self._connection.executemany(f"INSERT INTO {name} ({columns}) VALUES ({marks})", rows)
 
-    def _table(self, name: str, where: str) -> "pd.DataFrame":
+    def _table(self, name: str, where: str, columns: Sequence[str] = ()) -> "pd.DataFrame":
         import pandas as pd
 
         condition = f" WHERE {where}" if where else ""
         with self._errors("read it"):
-            cursor = self._run(f"SELECT * FROM {name}{condition} ORDER BY rowid")
+            wanted = ", ".join(map(quoted, columns)) or "*"
+            cursor = self._run(f"SELECT {wanted} FROM {name}{condition} ORDER BY rowid")
             return pd.DataFrame(cursor.fetchall(), columns=[column[0] for column in cursor.description])
-
-
-def _locked(path: Path) -> "FileLock":
-    """The lock of a driver; the system gives it up with the process, however that ends."""
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise InputError(
-            f"{path}: another driver is at work on this store; wait for it, or stop it"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{path}.lock: cannot lock: {error.strerror or error}") from error
-    return lock

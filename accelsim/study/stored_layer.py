@@ -22,7 +22,7 @@ from accelsim.mapper.encoded import segment_starts
 from accelsim.mapper.segments import segment_bytes
 from accelsim.network import Layer
 from accelsim.plan import Plan, tile_boxes
-from accelsim.schedule.planning import nonzero_outputs
+from accelsim.schedule.reused import nonzero_outputs
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div
 

@@ -185,6 +185,7 @@ class Study(StudyPart):
     budgets: Budgets = Field(default_factory=Budgets)
     mapping: MappingOptions = Field(default_factory=MappingOptions)
     keep: Keep = Field(default_factory=Keep)
+    reuse: bool = True
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Study":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,11 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import AccelsimError, InputError
 from accelsim.plan import Objective
+from accelsim.reuse import DISK_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accelsim.trace import NetworkTrace
+
 Point = dict[str, str]
+_Options = tuple[Objective, bool, int]  # of `_point`
 
 
 @dataclass
@@ -64,6 +69,7 @@ def run_sweep(
     workers: int = 2,
     objective: Objective = "cycles",
     skip_unsupported: bool = False,
+    reuse_bytes: int = DISK_BYTES,
     progress: Callable[[str], None] | None = None,
 ) -> Sweep:
     """Run every point; `out` gets `points.csv` after each, at the end `sweep.svg` with its `sweep.csv`.
@@ -82,9 +88,10 @@ def run_sweep(
     for point in grid:
         load_hardware(hardware, [*overrides, *_settings(point)])
     rows: list[dict[str, Any] | None] = [None] * len(grid)
+    options = objective, skip_unsupported, reuse_bytes
     done: set[int] = set()
     try:
-        for index, row in _finished(trace, hardware, overrides, grid, workers, objective, skip_unsupported):
+        for index, row in _finished(trace, hardware, overrides, grid, workers, options):
             rows[index] = row
             done.add(index)
             _write(_table(rows), out)
@@ -118,11 +125,10 @@ def _finished(
     overrides: Sequence[str],
     grid: Sequence[Point],
     workers: int,
-    objective: Objective,
-    skip: bool,
+    options: _Options,
 ) -> Any:
     """(index, row) of each point as it finishes."""
-    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point, objective, skip) for point in grid]
+    jobs = [(str(trace), hardware, [*overrides, *_settings(point)], point, *options) for point in grid]
     if workers == 1:
         for index, job in enumerate(jobs):
             yield index, _point(*job)
@@ -157,26 +163,36 @@ def _point(
     point: Point,
     objective: Objective,
     skip_unsupported: bool,
+    reuse_bytes: int,
 ) -> dict[str, Any]:
     """One row; a point that fails is a row with its error."""
     from accelsim.dataflows import unsupported_layers
     from accelsim.hardware import load_hardware
     from accelsim.report import run_row
+    from accelsim.reuse import of_process
     from accelsim.simulation import simulate
-    from accelsim.trace import from_npz, read
 
     try:
-        path = Path(trace)
-        opened = from_npz(path) if path.suffix == ".npz" else read(path)
+        opened = _opened(Path(trace))
         machine = load_hardware(hardware, overrides)
         left_out = unsupported_layers(opened, machine) if skip_unsupported else {}
-        result = simulate(opened, machine, objective=objective, left_out=left_out, threads=1)
+        result = simulate(
+            opened, machine, objective=objective, left_out=left_out, threads=1, reuse=of_process(reuse_bytes)
+        )
     except AccelsimError as error:
         return {**point, "error": str(error)}
     chip = machine.model_dump()
     swept = {key: _value(chip, key) for key in point}
     pe_count = chip["pe_array"]["rows"] * chip["pe_array"]["columns"]
     return {**swept, "pe_count": pe_count, **run_row(result), "left_out": " ".join(left_out), "error": ""}
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path) -> "NetworkTrace":
+    """A worker's trace, opened once: what it shares between points goes by it."""
+    from accelsim.trace import from_npz, read
+
+    return from_npz(path) if path.suffix == ".npz" else read(path)
 
 
 def _value(chip: dict[str, Any], key: str) -> Any:

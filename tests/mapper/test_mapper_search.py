@@ -254,7 +254,7 @@ def test_a_run_takes_the_plan_of_its_objective(objective: Any) -> None:
 
 def _outputs_of_a_run(trace: LayerTrace, chip: Accelerator) -> Any:
     from accelsim.mapper.encoded import encoded_sizes
-    from accelsim.schedule.planning import nonzero_outputs
+    from accelsim.schedule.reused import nonzero_outputs
 
     return encoded_sizes(trace, chip, nonzero_outputs(trace, 0)[0])
 

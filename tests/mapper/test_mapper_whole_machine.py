@@ -10,7 +10,7 @@ from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.idle import layer_cycles
 from accelsim.mapper import search, whole_machine
 from accelsim.mapper.encoded import encoded_sizes
-from accelsim.schedule.planning import nonzero_outputs
+from accelsim.schedule.reused import nonzero_outputs
 from accelsim.tables import TRAFFIC
 
 CHUNKS = ("dma.chunk_bytes=64", "dma.outstanding_chunks=2")

@@ -7,7 +7,7 @@ from accelsim.dataflows import DATAFLOWS
 from accelsim.hardware import load_hardware
 from accelsim.mapper.encoded import encoded_sizes
 from accelsim.mapper.search import best_plan
-from accelsim.schedule.planning import nonzero_outputs
+from accelsim.schedule.reused import nonzero_outputs
 from accelsim.trace import from_layers
 from accelsim.zoo import shape_network, synthetic_layer
 from accelsim.zoo.shapes import shape_networks

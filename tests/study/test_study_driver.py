@@ -1,6 +1,7 @@
 """Studies run: the same table whoever runs it, and no point lost or doubled whoever dies."""
 
 import dataclasses
+import json
 import multiprocessing
 import os
 import shutil
@@ -16,6 +17,7 @@ from accelsim.errors import AccelsimError, InputError
 from accelsim.study import driver, executors
 from accelsim.study.points import evaluate
 from accelsim.study.space import Space
+from accelsim.study.store import Store
 from accelsim.study.study_file import read_study
 from accelsim.trace import write
 
@@ -72,6 +74,19 @@ def test_one_process_and_two_give_the_same_tables(folder, expected):
     assert failed["error"].str.contains("no plan fits").all()
     assert layers.groupby("point").size().nunique() == 1
     assert layers.groupby("point")["cycles"].sum().tolist() == points["cycles_mean"].dropna().tolist()
+
+
+def test_points_that_share_nothing_give_the_same_tables(folder, expected):
+    alone = run(folder / "alone.sqlite", reuse_bytes=0)
+    same(folder / "alone.sqlite", expected)
+    assert alone.reused == {}
+    shared = run(folder / "shared.sqlite")
+    same(folder / "shared.sqlite", expected)
+    sizes = shared.reused["encoded sizes"]
+    assert sizes["made"] + sizes["disk"] < sizes["memory"]
+    with Store(folder / "shared.sqlite") as store:
+        assert json.loads(store.fact("reused")) == shared.reused
+        assert store.provenance(store.points()["provenance"].iloc[-1])["reuse"] is True
 
 
 def test_a_dask_cluster_gives_the_same_tables(folder, expected):

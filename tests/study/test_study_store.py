@@ -12,7 +12,8 @@ import pytest
 
 from accelsim.errors import InputError
 from accelsim.study import store as module
-from accelsim.study.store import DONE, FAILED, Store, StoreError
+from accelsim.study.store import DONE, FAILED, Store
+from accelsim.study.store_lock import StoreError
 
 STUDY = "name: drawn\n"
 
