@@ -18,6 +18,7 @@ from accelsim.plots.style import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_TICKS = 12  # more values than this do not all stand below an axis
@@ -69,20 +70,8 @@ def points(
                 line[:, 0], line[:, 1], "o", markersize=9, markerfacecolor="none", color=colour, zorder=2
             )
     for index, text in (named or {}).items():
-        place = (float(across[index]), float(table[y][index]))
-        axes.plot(*place, "*", markersize=13, color="#000000", markerfacecolor="#F0E442", zorder=4)
-        axes.annotate(
-            text, place, xytext=(7, 6), textcoords="offset points", fontsize=SMALL_FONT_POINTS, zorder=5
-        )
-    values = sorted(set(across))
-    if table[x].dtype.kind not in "iuf":
-        names = dict(zip(across, table[x], strict=True))
-        axes.set_xticks(values, [shortened(str(names[value]), 14) for value in values])
-    elif len(values) <= _MOST_TICKS and _apart(values):
-        if values[0] > 0 and values[-1] >= 4 * values[0]:
-            axes.set_xscale("log", base=2)
-        axes.set_xticks(values, [f"{value:g}" for value in values])
-        axes.minorticks_off()
+        _star(axes, float(across[index]), float(table[y][index]), text)
+    _mark_values(axes, table[x], across)
     frame(axes, x=labels[x], y=labels[y], title=title)
     axes.grid(linewidth=0.3, color="#BBBBBB")
     axes.set_axisbelow(True)
@@ -90,6 +79,27 @@ def points(
     axes.set_ylim(low, high + 0.06 * (high - low) or 1.0)  # a point at the edge would be cut
     legend(figure, handles, by)
     return figure
+
+
+def _star(axes: "Axes", x: float, y: float, text: str) -> None:
+    """A point that stands out, and its name."""
+    axes.plot(x, y, "*", markersize=13, color="#000000", markerfacecolor="#F0E442", zorder=4)
+    axes.annotate(
+        text, (x, y), xytext=(7, 6), textcoords="offset points", fontsize=SMALL_FONT_POINTS, zorder=5
+    )
+
+
+def _mark_values(axes: "Axes", given: "pd.Series", across: "pd.Series") -> None:
+    """Name the values below the axis, if they are text, or few and far enough from each other."""
+    values = sorted(set(across))
+    if given.dtype.kind not in "iuf":
+        names = dict(zip(across, given, strict=True))
+        axes.set_xticks(values, [shortened(str(names[value]), 14) for value in values])
+    elif len(values) <= _MOST_TICKS and _apart(values):
+        if values[0] > 0 and values[-1] >= 4 * values[0]:
+            axes.set_xscale("log", base=2)
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.minorticks_off()
 
 
 def _apart(values: Sequence[float]) -> bool:

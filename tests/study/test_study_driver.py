@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 
 import pandas as pd
 import pytest
@@ -231,6 +232,28 @@ def test_a_cluster_that_goes_away_is_told_and_finished_points_stay(folder):
     assert 3 <= len(tables(folder / "s.sqlite")[0]) < POINTS
     with pytest.raises(AccelsimError, match="no scheduler answers"):
         run(folder / "s.sqlite", cluster=cluster.scheduler_address)
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(folder, expected, monkeypatch):
+    """SQLite's own error: the file may have so many pages and no more."""
+    connect = sqlite3.connect
+
+    def small(*given, **options):
+        connection = connect(*given, **options)
+        connection.execute("PRAGMA max_page_count = 18")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(
+        AccelsimError, match=r"s\.sqlite: cannot write a point: .*full; finished points are kept"
+    ):
+        run(folder / "s.sqlite")
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    finished = len(tables(folder / "s.sqlite")[0])
+    assert 1 <= finished < POINTS
+    assert run(folder / "s.sqlite").before == finished
+    same(folder / "s.sqlite", expected)
 
 
 def test_a_count_of_workers_does_not_fail_where_the_scheduler_has_gone():
