@@ -12,6 +12,17 @@ import numpy.typing as npt
 
 Table: TypeAlias = npt.NDArray[np.void]
 
+
+def columns(table: Table) -> npt.NDArray[np.int64]:
+    """A table's columns side by side: int64 [rows, columns], in their order."""
+    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), len(table.dtype.names or ()))
+
+
+def column_sums(table: Table) -> dict[str, int]:
+    """The sum of every column, of all at once."""
+    return dict(zip(table.dtype.names or (), columns(table).sum(axis=0).tolist(), strict=True))
+
+
 # Where each lane-cycle of a tile goes; they add up to lanes x PEs x compute_cycles (docs/machine.md).
 TILE_CAUSES = (
     "mac",

@@ -6,6 +6,7 @@ what one transfer leaves of a cycle is carried to the next and nothing is lost b
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 
 def exact(value: float | int | str) -> Fraction:
@@ -18,12 +19,14 @@ def ceil_div(numerator: int, denominator: int) -> int:
     return -(-numerator // denominator)
 
 
+@lru_cache(maxsize=1024)  # asked by every layer
 def cycles_of_ns(duration_ns: float, clock_mhz: float) -> int:
     """Core cycles that cover `duration_ns`, rounded up."""
     cycles = exact(duration_ns) * exact(clock_mhz) / 1000
     return ceil_div(cycles.numerator, cycles.denominator)
 
 
+@lru_cache(maxsize=1024)
 def bytes_per_cycle(rate_gb_per_s: float, efficiency_fraction: float, clock_mhz: float) -> Fraction:
     """Bytes that a memory of `rate_gb_per_s` (10^9 bytes/s) moves in one core cycle, exactly."""
     return exact(rate_gb_per_s) * exact(efficiency_fraction) * 1000 / exact(clock_mhz)

@@ -31,7 +31,7 @@ from accelsim.reuse import Kind, Off
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput
 from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, with_kept
-from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table
+from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table, column_sums
 from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 
@@ -148,7 +148,8 @@ def layer_result(
         OUTPUTS, chip, trace, array.weight_policy, array.activation_policy, array.accumulator_bits, seed
     )
     nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
-    totals = {name: int(work[name].sum()) for name in (*COUNTERS, *TRAFFIC)}
+    sums = column_sums(work)
+    totals = {name: sums[name] for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
     opened = {name: banked[name] for name in PRICED if banked}
     actions = action_counts(totals | (toggles.counts if toggles else {}) | opened | {"cycles": cycles}, chip)

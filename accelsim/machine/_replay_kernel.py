@@ -101,18 +101,9 @@ def drain_tail(drain_bytes, rate):
 
 @kernel
 def replay(
-    fetch_bytes,
-    drain_bytes,
-    reserve,
-    release_compute,
-    release_drain,
-    compute_cycles,
-    capacity,
-    rate_bytes,
-    rate_cycles,
-    latency,
-    most_cycles=NEVER,
-):
+    fetch_bytes, drain_bytes, reserve, release_compute, release_drain, compute_cycles,
+    capacity, rate_bytes, rate_cycles, latency, most_cycles=NEVER,
+):  # fmt: skip
     """Times of every tile.
 
     Parameters

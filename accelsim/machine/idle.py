@@ -7,7 +7,7 @@ import numpy as np
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
 from accelsim.machine.inputs import drain_bytes, fetch_bytes, part_reservations, region_bytes, stall_cycles
-from accelsim.tables import TIMELINE, Table
+from accelsim.tables import TIMELINE, Table, columns
 
 
 def layer_cycles(timeline: Table) -> int:
@@ -67,9 +67,10 @@ def check_timeline(work: Table, timeline: Table, chip: Accelerator) -> None:
     """Raise AuditError unless every tile is timed once, in order, after its data, within the scratchpad."""
     if len(work) != len(timeline):
         raise AuditError(f"{len(timeline)} tiles are timed, the plan has {len(work)}")
-    for name in TIMELINE.names or ():
-        if int(timeline[name].min()) < 0:
-            raise AuditError(f"tile {int(np.argmin(timeline[name]))} has no {name}")
+    least = columns(timeline).min(axis=0)
+    if least.min() < 0:
+        name = (TIMELINE.names or ())[int(np.argmax(least < 0))]
+        raise AuditError(f"tile {int(np.argmin(timeline[name]))} has no {name}")
     start, end = timeline["compute_start_cycle"], timeline["compute_end_cycle"]
     _ordered("compute starts before its data", timeline["fetch_end_cycle"], start)
     _ordered("compute starts before the tile before it ends", end[:-1], start[1:])

@@ -7,7 +7,7 @@
 Bytes are exact, of the encoded tensors; compute cycles are those of a sample of this layer.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypedDict, Unpack, cast
@@ -43,8 +43,8 @@ from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan,
 Ints = npt.NDArray[np.int64]
 _MOST_PLANS = 1024  # of a Pareto set
 _UNPRICED = np.zeros(7)  # where nobody asks for energy
-# By most tiles and unrolling: what `problem_of` makes of the other arguments.
-Problems = Mapping[tuple[int, Unrolling | None], Callable[[], Problem]]
+# Of most tiles and unrolling: what `problem_of` makes of the other arguments.
+Problems = Callable[[int, Unrolling | None], Problem]
 
 
 class PlanWish(TypedDict, total=False):
@@ -146,7 +146,7 @@ def _found(
             if problems is None:
                 problem = problem_of(prepared, sizes, fixed, most_tiles, spatial, False, chip)
             else:
-                problem = problems[most_tiles, spatial]()
+                problem = problems(most_tiles, spatial)
             prices = _prices(prepared, problem.space, priced_as, table, spatial) if priced else _UNPRICED
             rows, bounds, passed_over = _searched(problem, chip, objective, prices)
             missed = min(missed, passed_over)

@@ -9,12 +9,13 @@
 """
 
 from accelsim.reuse.cache import DISK_BYTES, OFF, Counts, Kind, Off, Reuse, added, of_process
-from accelsim.reuse.content import Later, digest, only
+from accelsim.reuse.content import Aside, Later, digest, only
 from accelsim.reuse.shelf import Shelf
 
 __all__ = [
     "DISK_BYTES",
     "OFF",
+    "Aside",
     "Counts",
     "Kind",
     "Later",

@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 
 from accelsim.hardware import Accelerator
-from accelsim.reuse.content import Later, digest, only
+from accelsim.reuse.content import Aside, Later, digest, only
 from accelsim.reuse.shelf import Shelf
 from accelsim.reuse.written import from_bytes, to_bytes
 from accelsim.version import code_version, versions
@@ -54,7 +54,9 @@ class Kind:
 
 
 def _resolved(argument: Any) -> Any:
-    return argument() if isinstance(argument, Later) else argument
+    if isinstance(argument, Later):
+        return argument()
+    return argument.value if isinstance(argument, Aside) else argument
 
 
 class Off:

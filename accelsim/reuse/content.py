@@ -35,6 +35,13 @@ class Later:
             return self._value
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Aside:
+    """An argument that no key has: it is made of the others and of the chip's keys, and says nothing more."""
+
+    value: Any
+
+
 # Of messages alone: a chip keeps its name, and no key has it.
 _PLAIN = (int, str, bool, float, type(None))
 _LABELS = ("name", "description")
@@ -106,6 +113,8 @@ def _add(into: Any, value: Any) -> None:
             _part(into, value)
         case Later():
             into.update(value.key.encode())
+        case Aside():
+            pass
         case _ if dataclasses.is_dataclass(value):
             _parts(into, [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)])
         case _:

@@ -13,11 +13,11 @@ from accelsim.mapper.balance import balanced
 from accelsim.mapper.contenders import Price
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.hamming import ordered_channels
-from accelsim.mapper.search import checked, no_fit, unrollings
-from accelsim.mapper.space import MOST_TILES
+from accelsim.mapper.problem import Problem
+from accelsim.mapper.search import checked, no_fit
 from accelsim.mapper.traffic import plan_traffic
-from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan
-from accelsim.reuse import OFF, Later, Off
+from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan, Unrolling
+from accelsim.reuse import OFF, Aside, Later, Off
 from accelsim.schedule.ladder import Ladder, Rung
 from accelsim.schedule.reused import PLAN, PREPARED, PRICED_PLAN, PROBLEM, SIZES
 from accelsim.tables import TRAFFIC
@@ -91,19 +91,18 @@ class LayerInput:
         priced = (self.wanted.table, whole_bytes or chip.scratchpad.capacity_bytes) if of_energy else None
         kept = sizes.kept_activations, sizes.kept_outputs
         tensors = self.prepared_later, self.sizes_later, kept, fixed
-        problems = [
-            ((most, spatial), self.reuse.later(PROBLEM, chip, *tensors, most, spatial))
-            for most in MOST_TILES
-            for spatial in unrollings(self.trace.layer, chip, fixed)
-            if self.reuse.on
-        ]
+
+        def problem(most_tiles: int, spatial: Unrolling | None) -> Problem:
+            found: Problem = self.reuse.value(PROBLEM, chip, *tensors, most_tiles, spatial)
+            return found
+
         found: Price | None = self.reuse.value(
             PRICED_PLAN if of_energy else PLAN,
             chip,
             *tensors,
             objective,
             priced,
-            tuple(problems),
+            Aside(problem if self.reuse.on else None),
         )
         return found
 

@@ -13,9 +13,9 @@ from accelsim.hardware import Accelerator
 from accelsim.mapper.contenders import Price
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
 from accelsim.mapper.problem import Problem, problem_of
-from accelsim.mapper.search import best_fitting
+from accelsim.mapper.search import Problems, best_fitting
 from accelsim.plan import Fixed, Objective, Plan, Unrolling
-from accelsim.reuse import Kind, Later
+from accelsim.reuse import Kind
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
@@ -69,7 +69,7 @@ def _price(
     fixed: Fixed,
     objective: Objective,
     priced: tuple[EnergyTable, int] | None,
-    problems: tuple[tuple[tuple[int, Unrolling | None], Later], ...],
+    problems: Problems | None,
     chip: Accelerator,
 ) -> Price | None:
     """`priced`: for energy, its table, and the bytes of the scratchpad whose prices hold."""
@@ -78,7 +78,7 @@ def _price(
         prepared,
         with_kept(sizes, *kept),
         chip,
-        dict(problems) or None,
+        problems,
         objective=objective,
         fixed=fixed,
         table=table,
@@ -108,6 +108,7 @@ SIZES = Kind(
 )
 # A search's memory grows, and is worth more than the search: it is never written.
 PROBLEM = Kind("mapper's tilings", _problem, _SPACE, on_disk=False)
+# Its tilings are made of what it gets (PROBLEM has fewer keys), and beside its key.
 # For cycles or bytes the mapper asks for no price; for energy any key may have one. The plan that is found is
 # timed by the whole machine, with the DMA's choices.
 PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz", "dma"), types=_PRICED)

@@ -8,8 +8,9 @@ import pytest
 from accelsim.hardware import load_hardware
 from accelsim.hardware.dram_model import BankedDram
 from accelsim.plan import NOTHING_FIXED, Fixed
-from accelsim.reuse import digest, only
+from accelsim.reuse import Aside, digest, only
 from accelsim.reuse.cache import Kind, Reuse
+from accelsim.schedule.reused import PLAN, PRICED_PLAN, PROBLEM
 from accelsim.trace import from_arrays
 
 CHIP = load_hardware("both-skip-16x16")
@@ -36,6 +37,14 @@ def test_a_function_that_reads_more_than_its_key_has_fails_and_does_not_lie():
     forgetful = Kind("bandwidth", lambda chip: chip.dram.peak_gb_per_s, ("pe_array",))
     with pytest.raises(AttributeError):
         Reuse().value(forgetful, CHIP)
+
+
+@pytest.mark.small
+def test_what_a_key_leaves_aside_is_made_of_what_it_has():
+    """A plan's tilings: of its tensors, and of keys of the chip that are its own."""
+    assert digest(Aside(1)) == digest(Aside(2))
+    for plan in (PLAN, PRICED_PLAN):
+        assert all({key, key.partition(".")[0]} & set(plan.keys) for key in PROBLEM.keys)
 
 
 @pytest.mark.small
