@@ -151,8 +151,8 @@ def layer_result(
     sums = column_sums(work)
     totals = {name: sums[name] for name in (*COUNTERS, *TRAFFIC)}
     toggles = _toggles(given, work, chip, plan, seed)
-    opened = {name: banked[name] for name in PRICED if banked}
-    actions = action_counts(totals | (toggles.counts if toggles else {}) | opened | {"cycles": cycles}, chip)
+    counted = (toggles.counts if toggles else {}) | {name: banked[name] for name in PRICED if banked}
+    actions = action_counts(totals | counted | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
     result = LayerResult(
         name=trace.layer.name,
