@@ -6,7 +6,7 @@ STEP := tools/step.sh
 # Leave pip's own configuration (index, certificates, cache) as the user has it.
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: run test install lint unit network notebook browser-test bench train train-test docs docs-test extras fuzz wheel-test clean
+.PHONY: run test install lint unit network notebook browser-test bench train train-test docs docs-test docs-update extras fuzz wheel-test clean
 
 install: $(VENV)/.installed
 
@@ -31,7 +31,7 @@ lint: install
 	$(BIN)/lint-imports
 
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser"
+	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser and not kill"
 
 network: install
 	$(BIN)/python -m pytest -q -m network
@@ -60,6 +60,10 @@ docs: install
 # Runs the commands of README and docs, and compares what they print.
 docs-test: install
 	$(BIN)/python -m pytest -q -m docs
+
+# Rewrites in README and docs what the commands print now; SLOW=--slow: also what docs-test does not run.
+docs-update: install
+	$(BIN)/python tools/docs_run.py $(SLOW)
 
 # Reports in Debian's Chromium, which apt installs if it is not there.
 browser-test: install

@@ -20,7 +20,6 @@ from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.execution import operation_result, run_alone, run_fused
 from accelsim.hardware import Accelerator, hardware_hash, load_hardware
-from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
@@ -89,7 +88,7 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
-    toggles : `sampled` or `exact`: `inner_join` counts bits that change, and they are priced (docs/energy.md)
+    toggles : `sampled` or `exact`: bits that change are counted, and they are priced (docs/energy.md)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, some stay in the scratchpad, as the
         objective has it; `fuse`, and chains run band by band (docs/between_layers.md); or BetweenLayers
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
@@ -188,12 +187,8 @@ def _step(
     if not isinstance(node, LayerNode):
         result = operation_result(one, node, *shared, held[0])
         # An operation leaves the array's registers and buses as they are.
-        return [replace(result, toggles=NO_TOGGLES) if _counts_toggles(of) else result]
+        return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
     return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
-
-
-def _counts_toggles(of: _Setting) -> bool:
-    return of.toggles != "off" and isinstance(of.chip.pe_array, InnerJoinArray)
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:

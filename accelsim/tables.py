@@ -68,7 +68,7 @@ COUNTERS = (
     *(f"{cause}_lane_cycles" for cause in TILE_CAUSES),
 )
 
-# Bits that change in registers, accumulators and on buses (docs/dataflows/inner_join_toggles.md).
+# Bits that change in registers, accumulators and on buses (docs/dataflows/toggles.md).
 TOGGLES = (
     "weight_register_toggles",
     "activation_register_toggles",

@@ -1,4 +1,4 @@
-"""Counted toggles as results and reports take them (docs/dataflows/inner_join_toggles.md)."""
+"""Counted toggles as results and reports take them (docs/dataflows/toggles.md)."""
 
 import math
 from collections.abc import Sequence

@@ -60,6 +60,8 @@ def figures(quick: bool) -> Iterator[Figure]:
             yield Figure(f"{chip}, {name}", speed, "G MAC/s", target, at_least=True)
     for policy, speed in kernel.toggle_pairs(3 if quick else 9).items():
         yield Figure(f"toggles, {policy}", speed, "M pairs/s", 200, at_least=True)
+    for chip, speed in kernel.sparse_toggle_pairs(3 if quick else 9).items():
+        yield Figure(f"toggles, {chip}", speed, "M pairs/s", 200, at_least=True)
     yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
     seconds, size_mb = report.report_seconds_and_mb(1 if quick else 3)
     yield Figure("report of a 54-layer run, command", seconds, "s", 5)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from accelsim.compress.prune import prune_magnitude
 from accelsim.dataflows import (
@@ -14,14 +15,15 @@ from accelsim.dataflows import (
     cartesian,
     column_broadcast,
     inner_join,
-    inner_join_toggles,
     systolic,
 )
-from accelsim.hardware import load_hardware
-from accelsim.plan import tile_boxes, whole
+from accelsim.dataflows.toggles import layer_toggles
+from accelsim.hardware import Accelerator, load_hardware
+from accelsim.plan import Unrolling, tile_boxes, whole
 from accelsim.simulation import simulate
+from accelsim.study.hold import policies_of
 from accelsim.tables import COUNTERS
-from accelsim.trace import from_arrays
+from accelsim.trace import LayerTrace, from_arrays
 from accelsim.zoo import shape_network, synthetic_trace
 from benchmarks.synthetic import layer, resnet50
 
@@ -67,17 +69,22 @@ def slowest_systolic_ms(repeats: int) -> tuple[str, float]:
 
 
 def column_broadcast_pairs(repeats: int) -> float:
-    """Million (step, PE) pairs a second: AlexNet's fc7 at EIE's densities on eie-64."""
-    generator = np.random.default_rng(0)
-    weights = generator.integers(1, 16, (4096, 4096), np.int8)
-    weights *= generator.random(weights.shape, np.float32) < 0.09
-    activations = (generator.random((1, 4096)) < 0.353).astype(np.uint8)
-    trace, chip = from_arrays(weights, activations), load_hardware("eie-64")
+    """Million (step, PE) pairs a second: AlexNet's fc7 on eie-64."""
+    trace, chip = _fc7(), load_hardware("eie-64")
     prepared, boxes = column_broadcast.prepare(trace, chip), tile_boxes(whole(trace.layer), trace.layer)
     counted = column_broadcast.tile_counters(prepared, boxes, chip)[0]
     pairs = counted[COUNTERS.index("steps")] * chip.pe_array.multipliers
     seconds = _median(partial(column_broadcast.tile_counters, prepared, boxes, chip), repeats)
     return float(pairs) / seconds / 1e6
+
+
+def _fc7() -> LayerTrace:
+    """AlexNet's fc7 at EIE's densities, one vector."""
+    generator = np.random.default_rng(0)
+    weights = generator.integers(1, 16, (4096, 4096), np.int8)
+    weights *= generator.random(weights.shape, np.float32) < 0.09
+    activations = (generator.random((1, 4096)) < 0.353).astype(np.uint8)
+    return from_arrays(weights, activations)
 
 
 def cartesian_products(repeats: int) -> float:
@@ -105,22 +112,56 @@ def dense_equivalent(chip_name: str, repeats: int) -> dict[str, float]:
     return found
 
 
+# Chips whose toggles are timed, under each policy that they have for zeros.
+TOGGLING = ("both-skip-16x16", "systolic-weights-16x32", "sparse-tensor-core", "eyeriss-168")
+
+
 def toggle_pairs(repeats: int) -> dict[str, float]:
-    """Million operand pairs a second whose toggles are counted, by the policy of both operands: the best
+    """Million operand pairs a second whose toggles are counted, by chip and policy: dense MACs over the best
     CPU time of all, since a kernel that a busy machine interrupts is not slower.
     """
     trace, found = layer("3x3 64 -> 64, 28 x 28", 28, 64, 64, 3), {}
-    boxes = tile_boxes(whole(trace.layer), trace.layer)
-    for policy in ("compute", "gate", "skip"):
-        keys = [f"pe_array.{operand}_policy={policy}" for operand in ("weight", "activation")]
-        chip = load_hardware("both-skip-16x16", keys)
-        seconds = []
-        for _ in range(repeats + 1):  # the first compiles
-            before = time.process_time()
-            inner_join_toggles.layer_toggles(trace, boxes, chip, exact=True)
-            seconds.append(time.process_time() - before)
-        found[policy] = trace.layer.dense_macs / min(seconds) / 1e6
+    kept = prune_magnitude(trace.weights, trace.weight_zero_points, 0.5, "n_m", 4)
+    trace = replace(trace, weights=kept)
+    for preset, policy in [(name, policy) for name in TOGGLING for policy in policies_of(name)[0]]:
+        operands = policies_of(preset)[1]
+        chip = load_hardware(preset, [f"pe_array.{operand}_policy={policy}" for operand in operands])
+        (result,) = simulate(trace, chip, toggles="off").layer_results
+        assert result.plan is not None
+        boxes = tile_boxes(result.plan, trace.layer)
+        seconds = _best_toggle_seconds(trace, boxes, chip, repeats, result.plan.spatial)
+        found[f"{preset}, {policy}"] = trace.layer.dense_macs / seconds / 1e6
     return found
+
+
+def sparse_toggle_pairs(repeats: int) -> dict[str, float]:
+    """The same, by the chip's name, of machines that store no zeros; zeros are among the pairs. On eie-64 a
+    vector of AlexNet's fc7 meets each weight once, so that finding the entries is most of the time.
+    """
+    convolution, found = layer("3x3 128 -> 128, 28 x 28", 28, 128, 128, 3), {}
+    for name in ("eie-64", "scnn-64", "eyeriss-v2-192"):
+        trace, chip = _fc7() if name == "eie-64" else convolution, load_hardware(name)
+        (result,) = simulate(trace, chip).layer_results
+        assert result.plan is not None
+        boxes = tile_boxes(result.plan, trace.layer)
+        found[name] = trace.layer.dense_macs / _best_toggle_seconds(trace, boxes, chip, repeats) / 1e6
+    return found
+
+
+def _best_toggle_seconds(
+    trace: LayerTrace,
+    boxes: npt.NDArray[np.int64],
+    chip: Accelerator,
+    repeats: int,
+    spatial: Unrolling | None = None,
+) -> float:
+    """The best CPU time of all: a kernel that a busy machine interrupts is not slower."""
+    seconds = []
+    for _ in range(repeats + 1):  # the first compiles
+        before = time.process_time()
+        layer_toggles(trace, boxes, chip, spatial, exact=True)
+        seconds.append(time.process_time() - before)
+    return min(seconds)
 
 
 def vgg16_on_cartesian_s() -> float:

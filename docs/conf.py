@@ -45,6 +45,7 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_param = False  # types are words ("int8[K, R, S, C]"), not names to link
 default_role = "code"
+highlight_language = "none"  # loop nests and what is printed are no Python
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"accelsim {VERSION}"

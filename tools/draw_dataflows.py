@@ -73,8 +73,8 @@ class Picture:
         self.parts.append(element("circle", cx=x, cy=y, r=r, fill="#fff", stroke=INK, stroke_width=1.4))
         self.text(x, y + 5, words, 14, INK, "middle")
 
-    def write(self) -> None:
-        """The file, with an arrow's head of each colour."""
+    def write(self, folder: Path) -> None:
+        """The file in a folder, with an arrow's head of each colour."""
         size = {"viewBox": "0 0 8 8", "refX": 7, "refY": 4, "markerWidth": 6, "markerHeight": 6}
         heads = "".join(
             element(
@@ -92,8 +92,8 @@ class Picture:
         whole = element(
             "svg", "\n".join(parts), xmlns="http://www.w3.org/2000/svg", role="img", **FONT, **box
         )
-        OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / f"{self.name}.svg").write_text(whole + "\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{self.name}.svg").write_text(whole + "\n")
 
 
 def inner_join() -> Picture:
@@ -459,7 +459,7 @@ def main() -> None:
         row_stationary,
         csc_row_stationary,
     ):
-        draw().write()
+        draw().write(OUT)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ def between_layers(
     trace: Path = typer.Argument(help=".safetensors or .npz"),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
+    objective: str = OBJECTIVE,
     out: Path = typer.Option(
         Path("results/between-layers"), "--out", help="folder of the runs and the table"
     ),
@@ -101,11 +102,19 @@ def between_layers(
     from accelsim.schedule.held import MODES
     from accelsim.study.between_layers import between_layers as compared
 
-    opened = open_trace(trace)
+    chosen_for, opened = objective_of(objective), open_trace(trace)
     chips = [load_hardware(name, overrides) for name in hardware]
     count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
     with steps(trace.stem, count) as progress:
-        table = compared(opened, chips, out / trace.stem, threads=threads, seed=seed, progress=progress)
+        table = compared(
+            opened,
+            chips,
+            out / trace.stem,
+            objective=chosen_for,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
     if as_json:
         show(json.loads(table.to_json(orient="records")))
         return
@@ -118,7 +127,9 @@ def between_layers(
 def hold(
     trace: str = typer.Argument(help="a trace, or a network by its name (accelsim workloads list)"),
     hardware: list[str] = typer.Option(
-        ["dense-16x16", "both-skip-16x16"], "--hardware", help="an inner_join chip or a YAML file"
+        ["dense-16x16", "both-skip-16x16"],
+        "--hardware",
+        help="a chip that multiplies or holds zeros, or a file",
     ),
     overrides: list[str] = OVERRIDES,
     toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
@@ -130,11 +141,12 @@ def hold(
     """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
     import pandas as pd
 
-    from accelsim.study.hold import POLICIES, hold_table
+    from accelsim.study.hold import hold_table, policies_of
     from accelsim.study.traces import open_network
 
     toggling, opened = toggling_of(toggles), open_network(trace, seed)
-    count = len(hardware) * len(POLICIES) * len(opened.network.nodes) * opened.inputs_count
+    runs = sum(len(policies_of(name, overrides)[0]) for name in hardware)
+    count = runs * len(opened.network.nodes) * opened.inputs_count
     with steps(opened.network.name, count * (1 + order_channels)) as progress:
         found = [
             hold_table(

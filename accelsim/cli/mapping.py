@@ -45,6 +45,11 @@ def map_plans(
         return
     print(f"the best for {objective} on {chip.name}; predicted: DRAM bytes exactly, the rest by a sample")
     print(wrapped(table[table["plan"] == "best"].drop(columns="plan")), end="")
+    if unproven := [layer.best.timed for layer in mapped if not layer.best.proven]:
+        print(
+            f"{len(unproven)} of {len(mapped)} layers: the best of up to {max(unproven)} plans that the "
+            "whole machine timed; no proof that no other is better"
+        )
     for name, rows in table[table["plan"] == "pareto"].groupby("layer", sort=False):
         if layer:
             shown = rows.drop(columns=["layer", "plan"])

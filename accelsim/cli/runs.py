@@ -42,7 +42,7 @@ TOGGLES = typer.Option(
     "off",
     "--toggles",
     help="count the bits that change in registers and on wires, and price them: sampled, exact or off "
-    "(inner_join chips; sampled takes about as long again as the run)",
+    "(sampled: 40 pieces of work of each layer)",
 )
 ORDER_CHANNELS = typer.Option(
     False, "--order-channels", help="channels run in an order in which successive words differ in few bits"

@@ -1,12 +1,13 @@
-"""study run, resume, status, export, plot, explain."""
+"""study run, resume, status, export, plot, front, explain."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps
+from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
 from accelsim.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ REUSE = typer.Option(None, "--reuse/--no-reuse", help="of what points share (def
 REUSE_GB = typer.Option(
     2.0, "--reuse-gb", min=0.01, help="most that it takes in the cache folder, in 10^9 bytes"
 )
+_MOST_ROWS = 30  # of a front that is printed
 RETRY = typer.Option(False, "--retry-failed", help="run points again that failed before")
 
 
@@ -190,21 +192,65 @@ def plot(
     print("\n".join(str(path) for path in save(drawn, out, table)))
 
 
-@study_app.command("explain")
+@study_app.command("front")
 @guarded
-def explain(
+def front(
     store: Path = STORE,
-    before: int = typer.Argument(help="number of a point"),
-    after: int = typer.Argument(help="number of another"),
+    minimise: list[str] = typer.Option([], "--minimise", help="column in place of the study's objectives"),
+    maximise: list[str] = typer.Option([], "--maximise", help="as --minimise"),
+    where: str = typer.Option("", "--where", help="SQL condition over the columns"),
+    out: Path = typer.Option(Path("results/front"), "--out", help="picture and data: without ending"),
     as_json: bool = JSON,
 ) -> None:
-    """Why one point is faster than another, from what their lane-cycles went to."""
+    """The Pareto front of each workload, its knee, and which axis moves an objective most."""
+    from accelsim.plots import save
     from accelsim.study import answers
     from accelsim.study.store import Store
 
     with Store(store) as opened:
-        told = answers.explain(opened, before, after)
+        found = answers.fronts(opened, minimise, maximise, where)
+    files = [str(path) for path in save(found.picture, out, found.table)]
+    best = found.table[found.table["front"]].drop(columns="front")
     if as_json:
-        show(told)
-    else:
-        print("\n".join(told))
+        tables = {"front": best, "sensitivity": found.sensitivity}
+        show({name: json.loads(t.to_json(orient="records")) for name, t in tables.items()} | {"files": files})
+        return
+    shown = best.head(_MOST_ROWS).assign(
+        knee=["knee" if knee else "" for knee in best["knee"].head(_MOST_ROWS)]
+    )
+    print(f"front: {len(best)} of {len(found.table)} feasible points\n")
+    print(wrapped(shown), end="")
+    if len(best) > len(shown):
+        print(f"... and {len(best) - len(shown)} more, in {files[1]}")
+    print("\nwhat moves an objective, from step to step of one axis\n")
+    print(wrapped(found.sensitivity))
+    print("\n".join(files))
+
+
+@study_app.command("explain")
+@guarded
+def explain(
+    store: Path = STORE,
+    first: int = typer.Argument(help="number of a point"),
+    second: int | None = typer.Argument(None, help="number of another: why it is faster or slower"),
+    what_if: bool = typer.Option(
+        True, "--what-ifs/--no-what-ifs", help="simulate the (second) point with one change at a time"
+    ),
+    as_json: bool = JSON,
+) -> None:
+    """Why a point is slow, or faster than another, and what to change first."""
+    from accelsim.study.explain import explain
+    from accelsim.study.store import Store
+
+    with Store(store) as opened, steps("what if") as progress:
+        told = explain(opened, first, second, what_if=what_if, progress=progress)
+    if as_json:
+        show(dataclasses.asdict(told))
+        return
+    print("\n".join(told.sentences))
+    if told.what_ifs is not None:
+        again = ", itself simulated again: its row is of other code or another trace" * told.what_ifs.fresh
+        print(f"\nwith one change (ratios to point {first if second is None else second}{again}):")
+        for one in told.what_ifs.tried:
+            gives = f"{one.speedup:.2f}x as fast, energy {one.energy_ratio:.2f}x, area {one.area_ratio:.2f}x"
+            print(f"  {one.change}: {one.error or gives}")

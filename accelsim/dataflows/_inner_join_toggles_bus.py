@@ -3,7 +3,9 @@
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.dataflows._inner_join_toggles_pe import (
+from accelsim.jit import kernel
+from accelsim.kernels.matching import COMPUTE, GATE
+from accelsim.kernels.toggles import (
     ACTIVATION_BUS,
     ACTIVATION_BUS_WITHOUT_HOLD,
     MASK_BUS,
@@ -13,8 +15,6 @@ from accelsim.dataflows._inner_join_toggles_pe import (
     WEIGHT_BUS_WITHOUT_HOLD,
     differing,
 )
-from accelsim.jit import kernel
-from accelsim.kernels.matching import COMPUTE, GATE
 
 
 @kernel

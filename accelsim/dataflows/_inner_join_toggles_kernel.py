@@ -14,59 +14,37 @@ Its twin is accelsim/reference/inner_join_toggles.py.
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.dataflows._inner_join_tile import filter_block
 from accelsim.dataflows._inner_join_toggles_bus import send_columns, send_rows
 from accelsim.dataflows._inner_join_toggles_pe import (
+    add_fixed_lanes,
+    kept,
+    multiply,
+    multiply_pooled,
+)
+from accelsim.jit import kernel, popcount
+from accelsim.kernels.matching import GATE, SKIP
+from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, steps_before
+from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
     ACTIVATION_REGISTER,
     ACTIVATION_REGISTER_WITHOUT_HOLD,
-    DENSE_MACS,
-    SUMS,
+    COUNTS,
+    MULTICAST,
+    MULTICAST_WITHOUT_HOLD,
     W_FREE,
     WEIGHT_REGISTER,
     WEIGHT_REGISTER_WITHOUT_HOLD,
     A,
     W,
     add_all,
-    add_fixed_lanes,
-    kept,
     load_done,
     load_ends,
-    multiply,
-    multiply_pooled,
     toggles_through,
 )
-from accelsim.jit import kernel, popcount
-from accelsim.kernels.matching import GATE, SKIP
 from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
 _COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
-
-
-@kernel
-def block_of_set(box, group_filters, rows, blocks_of_positions, number):
-    """(first filter, filters, position block) of the tile's set of this number; 0 filters past the last."""
-    k = box[2]
-    while k < box[3]:
-        filters = filter_block(k, box[3], rows, group_filters)
-        if number < blocks_of_positions:
-            return k, filters, number
-        number -= blocks_of_positions
-        k += filters
-    return k, np.int64(0), np.int64(0)
-
-
-@kernel
-def sets_of_tile(box, group_filters, p):
-    """Output sets of a tile."""
-    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-    blocks = np.int64(0)
-    k = box[2]
-    while k < box[3]:
-        k += filter_block(k, box[3], p[at.ROWS], group_filters)
-        blocks += 1
-    return blocks * ((positions + p[at.COLUMNS] - 1) // p[at.COLUMNS])
 
 
 @kernel
@@ -161,14 +139,21 @@ def clear(rows, columns, sums):
 
 
 @kernel
-def new_state(p, places, parts):
-    """(chunks of rows, of columns, buses of weights, of activations, registers, sums, scratch), all zeros.
+def new_state(p, blocks, places):
+    """What units work on, all zeros.
 
-    Chunks are (words, values, nonzero, loads), buses (wires, masks); parts are outermost.
+    Chunks of rows, of columns (words, values, nonzero, loads), scratch; and of each block of PEs wires and
+    mask wires of weights, of activations, registers, sums.
+
+    Parameters
+    ----------
+    blocks : (blocks of rows, of columns, rows of a block, columns of a block)
+    places : int, groups of a block
     """
-    rows, columns, lanes, chunk = p[at.ROWS], p[at.COLUMNS], p[at.LANES], p[at.CHUNK]
-    w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
-    a_domains = rows if p[at.DOMAIN] == _ROW_DOMAINS else 1
+    of_rows, of_columns, rows, columns = blocks
+    lanes, chunk, parts = p[at.LANES], p[at.CHUNK], p[at.PARTS]
+    domains_w = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
+    domains_a = rows if p[at.DOMAIN] == _ROW_DOMAINS else 1
     return (
         (
             np.zeros((rows, chunk), np.int64),
@@ -182,59 +167,67 @@ def new_state(p, places, parts):
             np.zeros((columns, places, chunk), np.uint8),
             np.zeros((columns, places, chunk), np.int64),
         ),
-        (
-            np.zeros((parts, 2, w_domains, rows, chunk), np.int64),
-            np.zeros((parts, w_domains, rows, chunk), np.uint8),
-        ),
-        (
-            np.zeros((parts, 2, a_domains, columns, places, chunk), np.int64),
-            np.zeros((parts, a_domains, columns, places, chunk), np.uint8),
-        ),
-        np.zeros((parts, rows, columns, lanes, 4), np.int64),
-        np.zeros((parts, rows, columns, lanes), np.int64),
         np.zeros((2, max(chunk + 1, rows)), np.int64),
+        np.zeros((of_rows, of_columns, parts, 2, domains_w, rows, chunk), np.int64),
+        np.zeros((of_rows, of_columns, parts, domains_w, rows, chunk), np.uint8),
+        np.zeros((of_rows, of_columns, parts, 2, domains_a, columns, places, chunk), np.int64),
+        np.zeros((of_rows, of_columns, parts, domains_a, columns, places, chunk), np.uint8),
+        np.zeros((of_rows, of_columns, parts, rows, columns, lanes, 4), np.int64),
+        np.zeros((of_rows, of_columns, parts, rows, columns, lanes), np.int64),
     )
 
 
 @kernel
-def forget(state):
-    """Registers and wires back to 0."""
-    _, _, w_bus, a_bus, registers, sums, _ = state
-    w_bus[0][:] = 0
-    w_bus[1][:] = 0
-    a_bus[0][:] = 0
-    a_bus[1][:] = 0
-    registers[:] = 0
-    sums[:] = 0
+def forget(state, row, column):
+    """Registers and wires of a block back to 0."""
+    state[3][row, column] = 0
+    state[4][row, column] = 0
+    state[5][row, column] = 0
+    state[6][row, column] = 0
+    state[7][row, column] = 0
 
 
 @kernel
-def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_zeros, activations):
-    """Sums of sets of a tile; one whose set before is not walked begins with what that leaves, from zeros.
+def walk_units(box, units, filter_blocks, block_size, geometry, group_filters, p, numbers, tensors):
+    """Toggles of units of a tile.
 
     Parameters
     ----------
-    sets : int64 [sets], ascending
+    units : int64 [units, 4], as of `pe_blocks`, ascending
+    filter_blocks : int64 [filter blocks, 2], first filter and filters of each
+    block_size : (rows, columns) of a block of PEs; rows are of a part of one group, or of whole groups
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
-    weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
-    activations : int8 or uint8 [N*H*W, groups * C]
+    tensors : weights int8 or uint8 [K, taps, C], their zero points int32 [K], activations int8 or uint8
+        [N*H*W, groups * C]
 
     Returns
     -------
-    int64 [sets, SUMS]
+    float64 [units, COUNTS]; a bus that PEs of several units hear is each unit's by its share of them
     """
-    found = np.zeros((sets.size, SUMS), np.int64)
-    unheeded = np.zeros(SUMS, np.int64)
-    tensors = weights, weight_zeros, activations
-    state = new_state(p, max(p[at.ROWS] // group_filters, 1), p[at.PARTS])
-    pixels = np.empty((geometry[KERNEL_H] * geometry[KERNEL_W], p[at.COLUMNS]), np.int64)
-    next_set = np.int64(0)
-    for i in range(sets.size):
-        if sets[i] != next_set:
-            forget(state)
-            walk_set(box, sets[i] - 1, geometry, group_filters, p, numbers, tensors, state, pixels, unheeded)
-        walk_set(box, sets[i], geometry, group_filters, p, numbers, tensors, state, pixels, found[i])
-        next_set = sets[i] + 1
+    found, unheeded = np.zeros((units.shape[0], COUNTS), np.float64), np.zeros(COUNTS, np.float64)
+    rows, columns = block_size
+    of_rows = (p[at.ROWS] + rows - 1) // rows
+    of_columns = (p[at.COLUMNS] + columns - 1) // columns
+    state = new_state(p, (of_rows, of_columns, rows, columns), max(rows // group_filters, 1))
+    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
+    pixels = np.empty((taps, columns), np.int64)
+    last = np.full((of_rows, of_columns), -1, np.int64)
+    steps = taps * ((box[5] - box[4] + p[at.CHUNK] - 1) // p[at.CHUNK])
+    for i in range(units.shape[0]):
+        number, row, column = units[i, SET], units[i, ROW_BLOCK], units[i, COLUMN_BLOCK]
+        if last[row, column] != number - 1:
+            forget(state, row, column)
+            elements = min(p[at.CHUNK], box[5] - box[4])
+            before = max(steps - steps_before(elements, p[at.LANES]) * p[at.PARTS], 0)
+            walk_set(
+                box, number - 1, before, row, column, filter_blocks, block_size, geometry, group_filters, p,
+                numbers, tensors, state, pixels, unheeded,
+            )  # fmt: skip
+        walk_set(
+            box, number, 0, row, column, filter_blocks, block_size, geometry, group_filters, p, numbers,
+            tensors, state, pixels, found[i],
+        )  # fmt: skip
+        last[row, column] = number
     if p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
         found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
         found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
@@ -242,34 +235,52 @@ def walk_sets(box, sets, geometry, group_filters, p, numbers, weights, weight_ze
 
 
 @kernel
-def walk_set(box, number, geometry, group_filters, p, numbers, tensors, state, pixels, totals):
-    """One set of a tile, added to int64 [SUMS]."""
+def walk_set(
+    box, number, first_step, row, column, filter_blocks, block_size, geometry, group_filters, p, numbers,
+    tensors, state, pixels, found,
+):  # fmt: skip
+    """A set on one block of its PEs, an array of its own but for buses; PEs work from `first_step` on."""
     weights, weight_zeros, activations = tensors
-    of_rows, of_columns, w_bus, a_bus, registers, sums, scratch = state
-    columns, chunk = p[at.COLUMNS], p[at.CHUNK]
+    of_rows, of_columns, scratch = state[0], state[1], state[2]
+    chunk = p[at.CHUNK]
     group_channels = activations.shape[1] // geometry[GROUPS]
     positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
-    blocks = (positions + columns - 1) // columns
+    blocks = (positions + p[at.COLUMNS] - 1) // p[at.COLUMNS]
     chunks = (box[5] - box[4] + chunk - 1) // chunk
-    k, used_rows, block = block_of_set(box, group_filters, p[at.ROWS], blocks, number)
-    used_columns = min(columns, positions - block * columns)
-    used = (used_rows, used_columns, max(used_rows // group_filters, 1))
-    fill_pixels(geometry, box, block * columns, used_columns, pixels)
-    w_domains = used_columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
+    in_set = filter_blocks[number // blocks, 1]
+    positions_in_set = min(p[at.COLUMNS], positions - number % blocks * p[at.COLUMNS])
+    rows = min(block_size[0], in_set - row * block_size[0])
+    columns = min(block_size[1], positions_in_set - column * block_size[1])
+    if rows <= 0 or columns <= 0:
+        return
+    k = filter_blocks[number // blocks, 0] + row * block_size[0]
+    used = (rows, columns, max(rows // group_filters, 1))
+    fill_pixels(geometry, box, number % blocks * p[at.COLUMNS] + column * block_size[1], columns, pixels)
+    w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
+    totals, sent = np.zeros(COUNTS, np.int64), np.zeros((2, COUNTS), np.int64)
     for index in range(pixels.shape[0] * chunks):
         tap, part = index // chunks, index % p[at.PARTS]
         start = box[4] + index % chunks * chunk
         elements = min(chunk, box[5] - start)
-        totals[DENSE_MACS] += elements * used_rows * used_columns
         send_rows(
             k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
-            (w_bus[0][part], w_bus[1][part]), totals,
+            (state[3][row, column, part], state[4][row, column, part]), sent[0],
         )  # fmt: skip
         send_columns(
             pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
-            numbers[0], p, activations, of_columns, (a_bus[0][part], a_bus[1][part]), totals,
+            numbers[0], p, activations, of_columns,
+            (state[5][row, column, part], state[6][row, column, part]), sent[1],
         )  # fmt: skip
-        work_step(
-            elements, used, p, numbers[1], of_rows, of_columns, registers[part], sums[part], scratch, totals,
-        )  # fmt: skip
-    totals[ACCUMULATOR] += clear(used_rows, used_columns, sums)
+        if index >= first_step:
+            work_step(
+                elements, used, p, numbers[1], of_rows, of_columns, state[7][row, column, part],
+                state[8][row, column, part], scratch, totals,
+            )  # fmt: skip
+    totals[ACCUMULATOR] += clear(rows, columns, state[8][row, column])
+    share_w = 1.0 if p[at.DOMAIN] == _COLUMN_DOMAINS else columns / positions_in_set
+    share_a = 1.0 if p[at.DOMAIN] == _ROW_DOMAINS else min(rows, group_filters) / min(in_set, group_filters)
+    for name in range(COUNTS):
+        shared = name != MULTICAST and name != MULTICAST_WITHOUT_HOLD
+        found[name] += totals[name]
+        found[name] += sent[0, name] * (share_w if shared else 1.0)
+        found[name] += sent[1, name] * (share_a if shared else 1.0)

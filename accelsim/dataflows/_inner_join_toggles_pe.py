@@ -3,101 +3,21 @@
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.jit import kernel, popcount
+from accelsim.jit import kernel
 from accelsim.kernels.matching import GATE, SKIP
-
-# Columns of a set's sums; the first twelve are tables.TOGGLES.
-(
-    WEIGHT_REGISTER,
-    ACTIVATION_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
+from accelsim.kernels.toggles import (
+    A_FREE,
     ACCUMULATOR,
-    WEIGHT_BUS,
-    ACTIVATION_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
-    ACTIVATION_BUS_WITHOUT_HOLD,
-    MASK_BUS,
-    MULTICAST,
-    MULTICAST_WITHOUT_HOLD,
-    DENSE_MACS,
-) = range(13)
-SUMS = 13
-# Registers of a lane: with hold, and without.
-W, A, W_FREE, A_FREE = range(4)
-
-
-@kernel
-def differing(new, old):
-    """Bits in which two words differ."""
-    return popcount(np.uint64(new ^ old))
-
-
-@kernel
-def toggles_through(words, elements, lanes):
-    """Toggles of the registers of a PE's lanes as all words of a chunk pass, after each lane's first."""
-    toggles = np.int64(0)
-    for e in range(lanes, elements):
-        toggles += differing(words[e], words[e - lanes])
-    return toggles
-
-
-@kernel
-def load_ends(words, elements, lanes, registers, place):
-    """Toggles of each lane's first word of a chunk, all of whose words pass; the registers keep the last."""
-    toggles = np.int64(0)
-    for lane in range(min(lanes, elements)):
-        toggles += differing(words[lane], registers[lane, place])
-    for e in range(max(elements - lanes, 0), elements):
-        registers[e % lanes, place] = words[e]
-    return toggles
-
-
-@kernel
-def load_done(elements, w, a, w_loads, a_loads, lanes, registers):
-    """(weight, activation) toggles of a PE's registers where gated pairs load neither and none is skipped.
-
-    Parameters
-    ----------
-    w, a : int64 [>= elements], words
-    w_loads, a_loads : int64 [>= elements], -1, or 0 where the operand gates its pair
-    registers : int64 [lanes, 4]
-    """
-    of_w = np.int64(0)
-    of_a = np.int64(0)
-    for lane in range(lanes):
-        held_w, held_a = registers[lane, W], registers[lane, A]
-        for e in range(lane, elements, lanes):
-            loads = w_loads[e] & a_loads[e]
-            changed_w = (w[e] ^ held_w) & loads
-            changed_a = (a[e] ^ held_a) & loads
-            of_w += popcount(np.uint64(changed_w))
-            of_a += popcount(np.uint64(changed_a))
-            held_w ^= changed_w
-            held_a ^= changed_a
-        registers[lane, W], registers[lane, A] = held_w, held_a
-    return of_w, of_a
-
-
-@kernel
-def add_all(elements, w_values, a_values, ends, sums):
-    """Toggles of a PE's accumulator where no pair is skipped; a gated product is 0 and changes nothing.
-
-    Parameters
-    ----------
-    w_values, a_values : int64 [>= elements], less their zero points
-    ends : int64 [>= elements], the accumulator's bits where a cycle's last pair stands, else 0
-    """
-    toggles = np.int64(0)
-    held = sums[0]
-    new = held
-    for e in range(elements):
-        new += w_values[e] * a_values[e]
-        changed = (new ^ held) & ends[e]
-        toggles += popcount(np.uint64(changed))
-        held ^= changed
-    sums[0] = held
-    return toggles
+    ACTIVATION_REGISTER,
+    ACTIVATION_REGISTER_WITHOUT_HOLD,
+    W_FREE,
+    WEIGHT_REGISTER,
+    WEIGHT_REGISTER_WITHOUT_HOLD,
+    A,
+    W,
+    add,
+    differing,
+)
 
 
 @kernel
@@ -111,7 +31,7 @@ def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     accumulator : int, mask of its bits
     registers : int64 [lanes, 4]
     sums_of_lanes : int64 [lanes], accumulators (of the PE: the first)
-    totals : int64 [SUMS]
+    totals : int64 [COUNTS]
     """
     lanes, fixed, alone = p[at.LANES], p[at.FIXED], p[at.SET_SYNC]
     skips_w, skips_a = p[at.POLICY_W] == SKIP, p[at.POLICY_A] == SKIP
@@ -188,15 +108,6 @@ def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, 
     totals[WEIGHT_REGISTER] += of_w
     totals[ACTIVATION_REGISTER] += of_a
     totals[ACCUMULATOR] += of_sums
-
-
-@kernel
-def add(sums, place, value, accumulator_mask):
-    """Add to an accumulator; returns its toggles."""
-    new = (sums[place] + value) & accumulator_mask
-    toggles = differing(new, sums[place])
-    sums[place] = new
-    return toggles
 
 
 @kernel

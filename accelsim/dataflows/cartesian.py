@@ -162,6 +162,29 @@ def filters_at_once(chip: Accelerator) -> int:
     return 1
 
 
+def array_parameters(chip: Accelerator) -> Ints:
+    """In the order of `_cartesian_banks`."""
+    array = of_kind(chip.pe_array, CartesianArray)
+    return np.array(
+        [
+            array.rows,
+            array.columns,
+            array.weights_per_step,
+            array.activations_per_step,
+            array.banks,
+            array.banks * array.bank_entries,
+            array.bank_queue_depth,
+            array.halo_elements_per_cycle,
+            chip.postprocessor.drain_elements_per_cycle,
+            array.pipeline_cycles,
+            array.weight_bits,
+            array.activation_bits,
+            chip.scratchpad.word_bytes,
+        ],
+        np.int64,
+    )
+
+
 def _reach(layer: Layer, i: int) -> int:
     """Outputs that one pixel can reach along rows (0) or columns (1)."""
     return (layer.kernel[i] - 1) * layer.dilation[i] // layer.stride[i] + 1
@@ -177,7 +200,7 @@ def _tile_counters(prepared: Prepared, box: Ints, chip: Accelerator) -> dict[str
         _geometry(layer),
         layer.group_filters,
         layer.group_channels,
-        _parameters(chip),
+        array_parameters(chip),
         prepared.weights,
         prepared.activations,
     ).tolist()
@@ -218,25 +241,3 @@ def _geometry(layer: Layer) -> Ints:
     """In the order of `_cartesian_lists`."""
     values = [layer.input_height, layer.input_width, *layer.stride, *layer.padding[:2]]
     return np.array([*values, *layer.dilation, *layer.kernel], np.int64)
-
-
-def _parameters(chip: Accelerator) -> Ints:
-    array = of_kind(chip.pe_array, CartesianArray)
-    return np.array(
-        [
-            array.rows,
-            array.columns,
-            array.weights_per_step,
-            array.activations_per_step,
-            array.banks,
-            array.banks * array.bank_entries,
-            array.bank_queue_depth,
-            array.halo_elements_per_cycle,
-            chip.postprocessor.drain_elements_per_cycle,
-            array.pipeline_cycles,
-            array.weight_bits,
-            array.activation_bits,
-            chip.scratchpad.word_bytes,
-        ],
-        np.int64,
-    )

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import OutputCheck, check_outputs
-from accelsim.dataflows.inner_join_toggles import layer_toggles
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import InnerJoinArray, ZeroPolicy
+from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
@@ -183,8 +183,8 @@ def layer_result(
 
 
 def _toggles(given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: int) -> ToggleCounts | None:
-    """Toggles of the layer's tiles, if they are wanted and the chip's dataflow counts them."""
-    if given.toggles == "off" or not isinstance(chip.pe_array, InnerJoinArray):
+    """Toggles of the layer's tiles, if they are wanted."""
+    if given.toggles == "off":
         return None
     return layer_toggles(
         given.trace,

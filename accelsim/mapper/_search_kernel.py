@@ -18,6 +18,7 @@ from accelsim.mapper import _cost_kernel as at
 from accelsim.mapper._bounds_kernel import FEWEST, MOST, counts_of, cut_loops
 from accelsim.mapper._cost_kernel import affordable_cycles, better, cost_of, set_figures
 from accelsim.mapper._front_kernel import (
+    BOUND,
     FIGURES,
     FOUND,
     ORDER,
@@ -25,6 +26,7 @@ from accelsim.mapper._front_kernel import (
     SIZES,
     TILES,
     dominated,
+    kept_best,
     kept_front,
 )
 from accelsim.mapper._memory_kernel import (
@@ -131,8 +133,8 @@ def least_costs(plans, sums, objective, prices, machine):
 
 
 @kernel
-def search(space, rows, costs, by_bound, objective, prices, machine, problem, memory, front):
-    """The best plan, or all that no other dominates.
+def search(space, rows, costs, by_bound, objective, prices, machine, problem, memory, front, ranks):
+    """The best plans, or all that no other dominates.
 
     Parameters
     ----------
@@ -141,7 +143,9 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
     by_bound : int64 [tilings], tilings by rising cost
     problem : (uses, extents, layer, chip, estimate, step_cycles, sizes)
     memory : of `_memory_kernel`: what earlier searches of the problem found, at whatever rates
-    front : int64 [most, FOUND], filled; of one objective it has one row
+    front : int64 [most, FOUND], filled; of one objective the best `most`, the best one first
+    ranks : float64 [most + 1, 4], filled for one objective: cost of each and its bound, two numbers each;
+        the last row's bound is the least of all plans that fit and were walked, but are not in the front
 
     Returns
     -------
@@ -152,6 +156,7 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
     members, walks = 0, 0
     best = (np.inf, np.inf)
     pareto = objective == at.PARETO
+    ranks[:] = np.inf
     known = nothing_known(widths, layer, sizes)
     figure = np.empty((1, 6), np.int64)
     for tiling in by_bound:
@@ -177,7 +182,7 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
             continue
         best, members, took = walk_tiling(
             sizes_of, plans, first, least, figures, own, residents, sums, best, members,
-            objective, prices, machine, problem, memory, front,
+            objective, prices, machine, problem, memory, front, ranks,
         )  # fmt: skip
         walks += took
     return members, walks
@@ -226,13 +231,13 @@ def set_exact(sums, tiling, sizes_of, counts, problem, known):
 @kernel
 def walk_tiling(
     sizes_of, plans, first, least, figures, orders, residents, sums, best, members,
-    objective, prices, machine, problem, memory, front,
+    objective, prices, machine, problem, memory, front, ranks,
 ):  # fmt: skip
     """Walk the plans of a tiling that may be better than what was found, by rising bound.
 
     Returns
     -------
-    (best cost, plans found, walks)
+    (cost that a plan must beat, plans found, walks)
     """
     uses, extents, layer, chip, estimate, rate, sizes = problem
     counts, loops = counts_of(sizes_of, extents), loops_of(uses)
@@ -263,6 +268,8 @@ def walk_tiling(
         enough = NEVER if pareto else affordable_cycles(objective, figures[i], prices, machine, best)
         cycles = replayed(requests, machine, enough)
         if cycles == NEVER:
+            if better(least[i], ranks[-1, BOUND:]):
+                ranks[-1, BOUND:] = least[i]
             continue
         figures[i, at.F_CYCLES] = cycles
         found = np.empty(FOUND, np.int64)
@@ -273,9 +280,7 @@ def walk_tiling(
                 members = kept_front(found, prices, front, members)
             continue
         cost = cost_of(objective, figures[i], prices, machine)
-        if better(cost, best):
-            best, members = cost, 1
-            front[0] = found
+        best, members = kept_best(found, cost, least[i], front, ranks, members)
     return best, members, walks
 
 

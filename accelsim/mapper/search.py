@@ -8,7 +8,8 @@ Bytes are exact, of the encoded tensors; compute cycles are those of a sample of
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TypedDict, Unpack, cast
 
 import numpy as np
@@ -19,6 +20,17 @@ from accelsim.energy.table import EnergyTable, table_of
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper import _bounds_kernel, _cost_kernel, _front_kernel, _search_kernel, whole_machine
+from accelsim.mapper.contenders import (
+    MOST_TIMED,
+    NOTHING_MISSED,
+    OF_ENERGY,
+    Contender,
+    Cost,
+    Price,
+    best_timed,
+    cost,
+    undominated,
+)
 from accelsim.mapper.costs import OBJECTIVES, machine_vector, prices_of, sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.infeasible import reason_of_no_fit
@@ -30,24 +42,9 @@ from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Objective, Operand, Plan,
 
 Ints = npt.NDArray[np.int64]
 _MOST_PLANS = 1024  # of a Pareto set
-_OF_ENERGY = (_cost_kernel.ENERGY, _cost_kernel.EDP)
 _UNPRICED = np.zeros(7)  # where nobody asks for energy
 # Of most tiles and unrolling: what `problem_of` makes of the other arguments.
 Problems = Callable[[int, Unrolling | None], Problem]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A plan and what it is predicted to cost: `dram_bytes` exactly, cycles and energy by a sample.
-
-    `energy_pj` is None where nobody asked for it: its sample takes time.
-    """
-
-    cycles: int
-    dram_bytes: int
-    energy_pj: float | None
-    tiles: int
-    plan: Plan
 
 
 class PlanWish(TypedDict, total=False):
@@ -141,23 +138,31 @@ def _found(
     problems: Problems | None = None,
 ) -> list[Price]:
     """The best plan or the Pareto set; nothing if no plan fits."""
-    priced = with_energy or objective in _OF_ENERGY
+    priced = with_energy or objective in OF_ENERGY
     for most_tiles in MOST_TILES:
-        found = []
+        found: list[Contender] = []
+        missed, prices = NOTHING_MISSED, _UNPRICED
         for spatial in unrollings(prepared.layer, chip, fixed):
             if problems is None:
                 problem = problem_of(prepared, sizes, fixed, most_tiles, spatial, False, chip)
             else:
                 problem = problems(most_tiles, spatial)
             prices = _prices(prepared, problem.space, priced_as, table, spatial) if priced else _UNPRICED
-            front = _searched(problem, chip, objective, prices)
-            prices_found = [_price(row, prices if priced else None, spatial) for row in front]
-            if whole_machine.has_choices(chip):
-                leakage = float(prices[_cost_kernel.P_CYCLE])
-                prices_found = [_timed(price, prepared, sizes, chip, leakage) for price in prices_found]
-            found += prices_found
-        if found:
-            return found if len(found) == 1 else _best_of(found, objective, chip)
+            rows, bounds, passed_over = _searched(problem, chip, objective, prices)
+            missed = min(missed, passed_over)
+            found += [
+                Contender(_price(row, prices if priced else None, spatial), bound)
+                for row, bound in zip(rows, bounds, strict=True)
+            ]
+        if not found:
+            continue
+        if not whole_machine.has_choices(chip):
+            return _least([one.price for one in found], objective, chip)
+        leakage = float(prices[_cost_kernel.P_CYCLE])
+        timed = partial(_timed, prepared=prepared, sizes=sizes, chip=chip, pj_per_cycle=leakage)
+        if objective == _cost_kernel.PARETO:
+            return undominated([timed(one.price) for one in found])
+        return [best_timed(found, missed, timed, lambda price: cost(price, objective, chip))]
     return []
 
 
@@ -166,6 +171,13 @@ def unrollings(layer: Layer, chip: Accelerator, fixed: Fixed) -> list[Unrolling 
     if fixed.spatial is not None:
         return [fixed.spatial]
     return list(DATAFLOWS[chip.dataflow].unrollings(layer, chip))
+
+
+def _least(found: list[Price], objective: int, chip: Accelerator) -> list[Price]:
+    """Of the best with each unrolling the best; or those that none dominates."""
+    if objective == _cost_kernel.PARETO:
+        return undominated(found)
+    return [min(found, key=lambda price: cost(price, objective, chip))]
 
 
 def _timed(
@@ -177,31 +189,6 @@ def _timed(
     if energy is not None:
         energy += pj_per_cycle * (cycles - price.cycles)
     return replace(price, cycles=cycles, energy_pj=energy)
-
-
-def _figures(price: Price) -> tuple[float, float, float]:
-    return price.dram_bytes, price.cycles, price.energy_pj or 0.0
-
-
-def _best_of(found: list[Price], objective: int, chip: Accelerator) -> list[Price]:
-    """Of the prices with several unrollings the best, or those that none dominates."""
-    if objective == _cost_kernel.PARETO:
-        kept: list[Price] = []
-        for price in sorted(found, key=_figures):
-            if not any(all(a <= b for a, b in zip(_figures(k), _figures(price), strict=True)) for k in kept):
-                kept.append(price)
-        return kept
-    machine = machine_vector(chip)
-
-    def cost(price: Price) -> tuple[float, float]:
-        if objective in _OF_ENERGY:
-            energy = price.energy_pj or 0.0
-            return energy * (price.cycles if objective == _cost_kernel.EDP else 1), price.cycles
-        if objective == _cost_kernel.DRAM:
-            return price.dram_bytes, price.cycles
-        return 100 * price.cycles + _cost_kernel.occupied(price.dram_bytes, machine), price.dram_bytes
-
-    return [min(found, key=cost)]
 
 
 def _prices(
@@ -219,15 +206,25 @@ def _prices(
     return prices_of(prepared.layer, chip, table, sampled(prepared, chip, tiles, spatial))
 
 
-def _searched(problem: Problem, chip: Accelerator, objective: int, prices: npt.NDArray[np.float64]) -> Ints:
-    """Rows of _front_kernel: the best plan or the Pareto set, none if nothing fits."""
+def _searched(
+    problem: Problem, chip: Accelerator, objective: int, prices: npt.NDArray[np.float64]
+) -> tuple[Ints, list[Cost], Cost]:
+    """The best plans or the Pareto set, none if nothing fits.
+
+    Returns
+    -------
+    rows of _front_kernel; what each costs at least on any machine; what all others cost at least
+    """
     if not len(problem.space.tilings):
-        return np.empty((0, _front_kernel.FOUND), np.int64)
+        return np.empty((0, _front_kernel.FOUND), np.int64), [], NOTHING_MISSED
     machine = machine_vector(chip)
     costs = _bounds_kernel.tiling_costs(problem.rows, objective, prices, machine)
     by_bound = np.lexsort((costs[:, 1], costs[:, 0]))
-    most = _MOST_PLANS if objective == _cost_kernel.PARETO else 1
+    most = MOST_TIMED if whole_machine.has_choices(chip) else 1
+    if objective == _cost_kernel.PARETO:
+        most = _MOST_PLANS
     front = np.zeros((most, _front_kernel.FOUND), np.int64)
+    ranks = np.empty((most + 1, _front_kernel.RANK))
     with problem.lock:
         members, _ = _search_kernel.search(
             problem.space.arrays(),
@@ -240,9 +237,13 @@ def _searched(problem: Problem, chip: Accelerator, objective: int, prices: npt.N
             problem.arrays,
             problem.memory.arrays,
             front,
+            ranks,
         )
         problem.memory.grow()
-    return front[:members]
+    costs_of = [(float(first), float(second)) for first, second in ranks.reshape(-1, 2)]
+    # A bound that was passed over is no better than the last plan that was kept.
+    missed = min(costs_of[-1], costs_of[-4] if members == most else NOTHING_MISSED)
+    return front[:members], costs_of[1 : 2 * members : 2], missed
 
 
 def _price(row: Ints, prices: npt.NDArray[np.float64] | None, spatial: Unrolling | None) -> Price:

@@ -1,8 +1,9 @@
 """A plan's cycles on a machine whose DMA and scratchpad have choices (docs/machine.md, parts 3 and 4).
 
-The search compares plans by the recurrence without them: one pool of bytes, whole transfers, no descriptors,
-no ports. What it finds is timed here once more by the machine's own recurrence, with the same estimate of
-compute; where banks count, also with the array's accesses, at the rate of one tile that is counted.
+The search prices plans by the recurrence without them: one pool of bytes, whole transfers, no descriptors,
+no order, no ports. The best by that price are timed here once more by the machine's own recurrence, with the
+same estimate of compute; where banks count, also with the array's accesses, at the rate of one tile that is
+counted.
 """
 
 import numpy as np
@@ -11,6 +12,7 @@ from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.dataflows._estimate_kernel import estimated_cycles
 from accelsim.hardware import Accelerator
 from accelsim.machine.idle import layer_cycles
+from accelsim.machine.inputs import needs_runs
 from accelsim.machine.replay import replay_layer
 from accelsim.machine.requests import Requests
 from accelsim.mapper.addresses import plan_requests
@@ -18,7 +20,7 @@ from accelsim.mapper.costs import sampled
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.traffic import layer_vector, plan_traffic
 from accelsim.plan import Plan, tile_boxes
-from accelsim.tables import COUNTERS, TRAFFIC, WORK, Table
+from accelsim.tables import BOX, COUNTERS, TRAFFIC, WORK, Table
 
 _READS = ("weight_scratchpad_reads", "activation_scratchpad_reads")
 
@@ -31,6 +33,7 @@ def has_choices(chip: Accelerator) -> bool:
         chunked
         or dma.descriptor_cycles > 0
         or dma.arbitration != "in_order"
+        or len(dma.parts) > 1
         or pad.banks is not None
         or pad.is_split
     )
@@ -47,6 +50,8 @@ def predicted_work(
     boxes = tile_boxes(plan, layer)
     traffic, _ = plan_traffic(plan, boxes, layer, chip, sizes)
     work = np.zeros(len(boxes), WORK)
+    for column, name in enumerate(BOX):
+        work[name] = boxes[:, column]
     for column, name in enumerate(TRAFFIC):
         work[name] = traffic[:, column]
     estimate, rate = (
@@ -61,7 +66,7 @@ def predicted_work(
         )
         for name in _READS:
             work[name] = -(-work["compute_cycles"] * counted[name] // max(counted["compute_cycles"], 1))
-    if chip.dma.descriptor_cycles or chip.dram.model == "banked":
+    if needs_runs(chip):
         return work, plan_requests(plan, boxes, layer, chip, sizes)
     return work, None
 

@@ -1,21 +1,38 @@
 """Points of a study: one quantity against another, a colour per value of a column, the front marked."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accelsim.errors import InputError
-from accelsim.plots.style import LINE_COLOURS, MARKERS, frame, legend, new_figure, shortened
+from accelsim.plots.style import (
+    LINE_COLOURS,
+    MARKERS,
+    SMALL_FONT_POINTS,
+    frame,
+    legend,
+    new_figure,
+    shortened,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_TICKS = 12  # more values than this do not all stand below an axis
 
 
 def points(
-    table: "pd.DataFrame", x: str, y: str, by: str, labels: dict[str, str], front: "pd.Series | None" = None
+    table: "pd.DataFrame",
+    x: str,
+    y: str,
+    by: str,
+    labels: dict[str, str],
+    front: "pd.Series | None" = None,
+    named: Mapping[Any, str] | None = None,
+    title: str = "",
 ) -> "Figure":
     """Every row as a point of `y` against `x`; x in the order of its values if they are text.
 
@@ -24,6 +41,7 @@ def points(
     by : column with a colour for each value
     labels : what the axes say, with the unit, by column
     front : bool of each row: circled, and joined by a line for each value of `by`
+    named : what is written beside rows, by their index; they have a star
 
     Raises
     ------
@@ -51,22 +69,44 @@ def points(
             axes.plot(
                 line[:, 0], line[:, 1], "o", markersize=9, markerfacecolor="none", color=colour, zorder=2
             )
-    values = sorted(set(across))
-    if table[x].dtype.kind not in "iuf":
-        names = dict(zip(across, table[x], strict=True))
-        axes.set_xticks(values, [shortened(str(names[value]), 14) for value in values])
-    elif len(values) <= _MOST_TICKS:
-        if values[0] > 0 and values[-1] >= 4 * values[0]:
-            axes.set_xscale("log", base=2)
-        axes.set_xticks(values, [f"{value:g}" for value in values])
-        axes.minorticks_off()
-    frame(axes, x=labels[x], y=labels[y])
+    for index, text in (named or {}).items():
+        _star(axes, float(across[index]), float(table[y][index]), text)
+    _mark_values(axes, table[x], across)
+    frame(axes, x=labels[x], y=labels[y], title=title)
     axes.grid(linewidth=0.3, color="#BBBBBB")
     axes.set_axisbelow(True)
     low, high = min(0.0, float(table[y].min())), float(table[y].max())
     axes.set_ylim(low, high + 0.06 * (high - low) or 1.0)  # a point at the edge would be cut
     legend(figure, handles, by)
     return figure
+
+
+def _star(axes: "Axes", x: float, y: float, text: str) -> None:
+    """A point that stands out, and its name."""
+    axes.plot(x, y, "*", markersize=13, color="#000000", markerfacecolor="#F0E442", zorder=4)
+    axes.annotate(
+        text, (x, y), xytext=(7, 6), textcoords="offset points", fontsize=SMALL_FONT_POINTS, zorder=5
+    )
+
+
+def _mark_values(axes: "Axes", given: "pd.Series", across: "pd.Series") -> None:
+    """Name the values below the axis, if they are text, or few and far enough from each other."""
+    values = sorted(set(across))
+    if given.dtype.kind not in "iuf":
+        names = dict(zip(across, given, strict=True))
+        axes.set_xticks(values, [shortened(str(names[value]), 14) for value in values])
+    elif len(values) <= _MOST_TICKS and _apart(values):
+        if values[0] > 0 and values[-1] >= 4 * values[0]:
+            axes.set_xscale("log", base=2)
+        axes.set_xticks(values, [f"{value:g}" for value in values])
+        axes.minorticks_off()
+
+
+def _apart(values: Sequence[float]) -> bool:
+    """Whether the values of an axis, each named below it, leave room for their names."""
+    if len(values) > 1 and values[0] > 0 and values[-1] >= 4 * values[0]:
+        values = [float(np.log2(value)) for value in values]
+    return len(values) < 2 or float(np.diff(values).min()) >= (values[-1] - values[0]) / _MOST_TICKS
 
 
 def places(values: "pd.Series") -> "pd.Series":

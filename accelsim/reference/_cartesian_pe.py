@@ -10,64 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from accelsim.plan import Tile
+from accelsim.reference._cartesian_plane import Rectangle, Side
 from accelsim.trace.layer import LayerTrace
 
 _LONGEST = 15  # zeros that an entry can tell
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Rows or columns of the plane: how pixels and taps meet there, and what a tile needs of it.
-
-    Attributes
-    ----------
-    first_output, end_output : of the tile
-    """
-
-    length: int
-    stride: int
-    padding: int
-    dilation: int
-    taps: int
-    first_output: int
-    end_output: int
-
-    def shift(self, tap: int) -> int:
-        """How many outputs before its own a pixel reaches by a tap."""
-        return tap * self.dilation // self.stride
-
-    @property
-    def reach(self) -> int:
-        """Outputs that a pixel can reach."""
-        return self.shift(self.taps - 1) + 1
-
-    def phase_taps(self, phase: int) -> list[int]:
-        """Taps that meet pixels of a phase."""
-        return [tap for tap in range(self.taps) if tap * self.dilation % self.stride == phase]
-
-    def extent(self) -> range:
-        """Places that outputs of the tile may need and that hold pixels."""
-        low = max(self.first_output, self.padding // self.stride)
-        last_pixel = (self.length - 1 + self.padding) // self.stride
-        return range(low, max(low, min(self.end_output + self.reach - 1, last_pixel + 1)))
-
-    def pixel(self, place: int, phase: int) -> int | None:
-        """The pixel at a place, or None outside of the input."""
-        at = place * self.stride + phase - self.padding
-        return at if 0 <= at < self.length else None
-
-
-def sides(trace: LayerTrace, tile: Tile) -> tuple[Side, Side]:
-    """Rows and columns of a tile."""
-    layer = trace.layer
-    lengths = (layer.input_height, layer.input_width)
-    outputs = ((tile.p0, tile.p1), (tile.q0, tile.q1))
-    rows, columns = (
-        Side(lengths[i], layer.stride[i], layer.padding[i], layer.dilation[i], layer.kernel[i], *outputs[i])
-        for i in range(2)
-    )
-    return rows, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,31 +54,19 @@ class Product:
     effectual: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rectangle:
-    """What a PE owns of the plane; `height`, `width` are those of the tile's PEs."""
-
-    rows: range
-    columns: range
-    height: int
-    width: int
-
-    @property
-    def mapped(self) -> bool:
-        """Whether it has any place."""
-        return bool(self.rows) and bool(self.columns)
-
-    def product(self, activation: Entry, weight: Entry, of: tuple[Side, Side], banks: int) -> Product:
-        """Where the product of a pixel and a tap goes."""
-        effectual = activation.real and weight.real
-        p, q = activation.at[0] - weight.at[0], activation.at[1] - weight.at[1]
-        if not (of[0].first_output <= p < of[0].end_output and of[1].first_output <= q < of[1].end_output):
-            return Product(None, effectual)
-        halo_height, halo_width = self.height + of[0].reach - 1, self.width + of[1].reach - 1
-        y = p - (self.rows.start - (of[0].reach - 1))
-        x = q - (self.columns.start - (of[1].reach - 1))
-        address = weight.filter_index * halo_height * halo_width + y * halo_width + x
-        return Product(address % banks, effectual)
+def product_of(
+    activation: Entry, weight: Entry, of: Rectangle, both: tuple[Side, Side], banks: int
+) -> Product:
+    """Where the product of a pixel of a PE's rectangle and a tap goes."""
+    effectual = activation.real and weight.real
+    p, q = activation.at[0] - weight.at[0], activation.at[1] - weight.at[1]
+    if p not in both[0].outputs or q not in both[1].outputs:
+        return Product(None, effectual)
+    halo_height, halo_width = of.height + both[0].reach - 1, of.width + both[1].reach - 1
+    y = p - (of.rows.start - (both[0].reach - 1))
+    x = q - (of.columns.start - (both[1].reach - 1))
+    address = weight.filter_index * halo_height * halo_width + y * halo_width + x
+    return Product(address % banks, effectual)
 
 
 @dataclass(slots=True)

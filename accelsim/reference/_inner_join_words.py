@@ -18,25 +18,7 @@ from typing import Literal
 from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.hardware.model import Accelerator
 from accelsim.reference._inner_join_machine import pair_outcome
-
-
-class Word:
-    """A register, an accumulator or the wires of a position: `bits` bits, all 0 when the tile begins."""
-
-    def __init__(self, bits: int) -> None:
-        self._kept = (1 << bits) - 1
-        self._bits = 0
-
-    def take(self, number: int) -> int:
-        """Hold `number`, two's complement and cut to its bits; how many bits toggle."""
-        new = number & self._kept
-        changed = new ^ self._bits
-        self._bits = new
-        return changed.bit_count()
-
-    def add(self, number: int) -> int:
-        """Hold the sum of what it holds and `number`; how many bits toggle."""
-        return self.take(self._bits + number)
+from accelsim.reference._words import Word
 
 
 @dataclass(frozen=True, slots=True)

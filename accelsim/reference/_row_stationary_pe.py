@@ -7,7 +7,7 @@ from itertools import product
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
 
 from accelsim.errors import PlanError
-from accelsim.hardware.arrays import RowStationaryArray
+from accelsim.hardware.arrays import RowSpads
 from accelsim.network import Layer
 from accelsim.plan import Tile
 from accelsim.units import ceil_div
@@ -26,7 +26,7 @@ class Mapping(NamedTuple):
     passes: int
 
 
-def mapping_of(layer: Layer, tile: Tile, array: RowStationaryArray) -> Mapping:
+def mapping_of(layer: Layer, tile: Tile, array: RowSpads) -> Mapping:
     """Section 1 of the page."""
     (kernel_rows, taps), e = layer.kernel, tile.p1 - tile.p0
     m, z = tile.k1 - tile.k0, tile.c1 - tile.c0

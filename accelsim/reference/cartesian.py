@@ -12,8 +12,6 @@ a bank is a real queue; barrier, double accumulators, halos and drains move with
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 
 from accelsim.hardware.arrays import CartesianArray, of_kind
@@ -21,25 +19,23 @@ from accelsim.hardware.model import Accelerator
 from accelsim.plan import Tile
 from accelsim.reference._cartesian_pe import (
     Pe,
-    Rectangle,
-    Side,
     activation_entries,
-    sides,
+    product_of,
     vectors,
     weight_entries,
+)
+from accelsim.reference._cartesian_plane import (
+    OutputGroup,
+    Rectangle,
+    made_outputs,
+    output_groups,
+    owned_outputs,
+    rectangles,
+    sides,
 )
 from accelsim.tables import COUNTERS, TILE_CAUSES
 from accelsim.trace.layer import LayerTrace
 from accelsim.units import ceil_div
-
-
-@dataclass(frozen=True, slots=True)
-class OutputGroup:
-    """Filters whose sums the banks hold at once, of one input."""
-
-    group: int
-    filters: range
-    n: int
 
 
 def tile_counts(trace: LayerTrace, tile: Tile, chip: Accelerator) -> dict[str, int]:
@@ -80,8 +76,8 @@ class _Machine:
         self._trace, self._tile, self._chip, self._counts = trace, tile, chip, counts
         self._array = of_kind(chip.pe_array, CartesianArray)
         self._sides = sides(trace, tile)
-        self._rectangles = self._cut()
-        self._groups = list(self._output_groups())
+        self._rectangles = rectangles(self._sides, self._array)
+        self._groups = list(output_groups(trace, tile, self._array, self._rectangles[0], self._sides))
         self._started = self._finished = self._drained = 0
         self._drain_left = 0
         self._pes: list[Pe] = []
@@ -109,28 +105,6 @@ class _Machine:
                 self.causes["imbalance" if rectangle.mapped else "unmapped"] += lanes
         self._finished += not any(pe.busy for pe in self._pes)
         return False
-
-    def _cut(self) -> list[Rectangle]:
-        """The rectangle of each PE."""
-        parts: list[list[range]] = []
-        sizes = []
-        for side, pes in zip(self._sides, (self._array.rows, self._array.columns), strict=True):
-            extent = side.extent()
-            size = ceil_div(len(extent), pes)
-            sizes.append(size)
-            parts.append([extent[i * size : (i + 1) * size] for i in range(pes)])
-        return [Rectangle(rows, columns, *sizes) for rows, columns in product(*parts)]
-
-    def _output_groups(self) -> Iterator[OutputGroup]:
-        per_group, tile, first = self._trace.layer.group_filters, self._tile, self._rectangles[0]
-        area = (first.height + self._sides[0].reach - 1) * (first.width + self._sides[1].reach - 1)
-        held = self._array.banks * self._array.bank_entries
-        for group in range(tile.k0 // per_group, ceil_div(tile.k1, per_group)):
-            filters = range(max(tile.k0, group * per_group), min(tile.k1, (group + 1) * per_group))
-            size = held // area if area else len(filters)
-            for k in range(filters.start, filters.stop, size):
-                for n in range(tile.n0, tile.n1):
-                    yield OutputGroup(group, range(k, min(k + size, filters.stop)), n)
 
     def _may_start(self) -> bool:
         """All PEs have met, and the sums of the output group before the last have drained."""
@@ -172,7 +146,7 @@ class _Machine:
                 counts["weight_operand_reads"] += len(weights)
                 for passing in vectors(weights, array.weights_per_step):
                     pairs = product(held, passing)
-                    pe.steps.append([rectangle.product(a, w, self._sides, array.banks) for a, w in pairs])
+                    pe.steps.append([product_of(a, w, rectangle, self._sides, array.banks) for a, w in pairs])
         if receivers:
             counts["weight_scratchpad_read_bytes"] += stored_bytes
             counts["weight_scratchpad_reads"] += ceil_div(stored_bytes, word_bytes)
@@ -191,21 +165,5 @@ class _Machine:
 
     def _given(self, rectangle: Rectangle) -> int:
         """Outputs of a PE that others own."""
-        if not rectangle.mapped:
-            return 0
-        mapped = [one for one in self._rectangles if one.mapped]
-        made, owned = [], []
-        for i, side in enumerate(self._sides):
-            parts = [(one.rows, one.columns)[i] for one in mapped]
-            own = (rectangle.rows, rectangle.columns)[i]
-            made.append(_inside(range(own.start - side.reach + 1, own.stop), side))
-            shift = (side.reach - 1) // 2
-            first = side.first_output if own.start == parts[0].start else own.start - shift
-            end = side.end_output if own.stop == parts[-1].stop else own.stop - shift
-            owned.append(range(first, end))
-        return sum(p not in owned[0] or q not in owned[1] for p, q in product(*made))
-
-
-def _inside(outputs: range, side: Side) -> range:
-    """Of outputs those of the tile."""
-    return range(max(outputs.start, side.first_output), min(outputs.stop, side.end_output))
+        owned = owned_outputs(rectangle, self._rectangles, self._sides)
+        return len(set(made_outputs(rectangle, self._sides)) - set(owned))

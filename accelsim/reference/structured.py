@@ -146,7 +146,7 @@ class Machine:
 
     def run(self) -> None:
         """All sets, then what is left to drain, then the pipeline."""
-        for pes in self._sets():
+        for pes in self.sets():
             while len(self.finished) == 2:  # both accumulators hold sums
                 self.cycle({place: ["queue_wait"] * self.array.lanes for place in pes}, "unmapped")
             for r, s in product(*map(range, self.trace.layer.kernel)):
@@ -157,7 +157,7 @@ class Machine:
         for _ in range(self.array.pipeline_cycles):
             self.cycle({}, "fill")
 
-    def _sets(self) -> Iterator[dict[Place, Pe]]:
+    def sets(self) -> Iterator[dict[Place, Pe]]:
         """The mapped PEs of each output set."""
         tile, array = self.tile, self.array
         ranges = (tile.n0, tile.n1), (tile.p0, tile.p1), (tile.q0, tile.q1)
@@ -187,7 +187,7 @@ class Machine:
         """One tap of a set: until all slots are through and all bytes have come."""
         rows = {i: pe.k for (i, _), pe in pes.items()}
         columns = {j: pe.position for (_, j), pe in pes.items()}
-        entries = {i: self._entries(k, r, s) for i, k in rows.items()}
+        entries = {i: self.entries(k, r, s) for i, k in rows.items()}
         activations = {j: self._activations(at, rows[0], r, s) for j, at in columns.items()}
         for i in rows:
             self._send("weight", self._stored_bytes(entries[i]), receivers=len(columns))
@@ -202,7 +202,7 @@ class Machine:
             pe.finish()
         self.counts["steps"] += 1
 
-    def _entries(self, k: int, r: int, s: int) -> list[Slot | None]:
+    def entries(self, k: int, r: int, s: int) -> list[Slot | None]:
         """A filter's stored weights at a tap, N entries for each block of the tile."""
         zero, tile = int(self.trace.weight_zero_points[k]), self.tile
         weights = [int(q) - zero for q in self.trace.weights[k, r, s, tile.c0 : tile.c1]]

@@ -1,4 +1,4 @@
-"""Toggles of a run for its summary and its readers (docs/dataflows/inner_join_toggles.md)."""
+"""Toggles of a run for its summary and its readers (docs/dataflows/toggles.md)."""
 
 from typing import Any
 
@@ -28,17 +28,16 @@ def toggle_note(result: NetworkResult) -> list[str]:
     """One sentence: how many toggles, how sure, and that they price registers and wires."""
     found = network_toggles(result)
     if found is None:
-        asked = "toggles" in result.provenance
-        return [f"{result.chip.name}: toggles are counted for inner_join, none here."] if asked else []
+        return []
     where = {
         "operand registers": OF_REGISTERS,
         "accumulators": ("accumulator_toggles",),
         "buses": OF_BUSES,
     }
     parts = [f"{_text(found, names, result.inputs)} in {what}" for what, names in where.items()]
-    how = "all sets"
+    how = "all work"
     if found.sampled_fraction < 1:
-        how = f"sets of {100 * found.sampled_fraction:.1f} % of the dense MACs (standard error in brackets)"
+        how = f"samples, {100 * found.sampled_fraction:.1f} % of the dense MACs (standard error in brackets)"
     return [
         f"{result.chip.name}: million toggles per inference, counted from {how}: {', '.join(parts)}; they "
         "price operand registers, accumulators and wires."

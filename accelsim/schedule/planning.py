@@ -10,10 +10,11 @@ from accelsim.energy.table import EnergyTable
 from accelsim.errors import PlanError
 from accelsim.hardware import Accelerator
 from accelsim.mapper.balance import balanced
+from accelsim.mapper.contenders import Price
 from accelsim.mapper.encoded import EncodedSizes
 from accelsim.mapper.hamming import ordered_channels
 from accelsim.mapper.problem import Problem
-from accelsim.mapper.search import Price, checked, no_fit
+from accelsim.mapper.search import checked, no_fit
 from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import OFF, Aside, Later, Off

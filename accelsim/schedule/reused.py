@@ -10,9 +10,10 @@ import numpy.typing as npt
 from accelsim.dataflows import DATAFLOWS, Prepared
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
+from accelsim.mapper.contenders import Price
 from accelsim.mapper.encoded import EncodedSizes, encoded_sizes
 from accelsim.mapper.problem import Problem, problem_of
-from accelsim.mapper.search import Price, Problems, best_fitting
+from accelsim.mapper.search import Problems, best_fitting
 from accelsim.plan import Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import Kind
 from accelsim.trace import LayerTrace

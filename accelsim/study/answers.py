@@ -1,32 +1,23 @@
-"""What a study's store answers: how far it is, its best points, why one point is faster than another."""
+"""What a study's store answers: how far it is, its best points, its tables and pictures."""
 
+import difflib
 import json
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
-from accelsim.report import explaining_cause, sentence
-from accelsim.report.explain import CAUSE_WORDS
+from accelsim.study.front import front_of, knee_of
+from accelsim.study.sensitivity import sensitivity
 from accelsim.study.store import DONE, Store
 from accelsim.study.store_lock import StoreError
-from accelsim.study.study_file import Study, parse_study
-from accelsim.tables import CAUSES
+from accelsim.study.study_file import Objective, Study, parse_study
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_SIZES = ("pe_array.rows", "pe_array.columns", "pe_array.lanes")
-# What `explain` says beside the cycles: figure, words, unit.
-_BESIDE = (
-    ("energy_uj_mean", "energy", "uJ"),
-    ("dram_mb_per_inference", "DRAM traffic", "MB"),
-    ("area_mm2", "area", "mm2"),
-    ("power_mw", "power", "mW"),
-)
-_MOST_LAYERS = 3
 # What a picture of cycles and energy needs.
 _DRAWN = ("cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95", "network", "chip")
 
@@ -86,74 +77,66 @@ def finished(store: Store, where: str = "", columns: Sequence[str] = ()) -> "pd.
     return points.sort_values("number", ignore_index=True) if len(points) else points
 
 
-def explain(store: Store, before: int, after: int) -> list[str]:
-    """Why point `after` takes other cycles than `before`, in sentences from their counted lane-cycles.
+@dataclass(frozen=True, slots=True)
+class Fronts:
+    """`table`: the feasible points drawn, with bool `front` and `knee`; `sensitivity`: as its function's."""
+
+    table: "pd.DataFrame"
+    sensitivity: "pd.DataFrame"
+    picture: "Figure"
+
+
+def fronts(
+    store: Store, minimise: Sequence[str] = (), maximise: Sequence[str] = (), where: str = ""
+) -> Fronts:
+    """The Pareto front of each workload with its knee, drawn, and which axis moves which objective most.
+
+    Parameters
+    ----------
+    minimise, maximise : columns in place of the study's objectives
+    where : SQL condition over the columns
 
     Raises
     ------
     InputError
-        If there is no such point, or it failed.
+        If there are fewer than two objectives, one is no figure, or no feasible point is done.
     """
-    was, now = _row(store, before), _row(store, after)
-    key, values = _difference(store.axes, was, now)
-    told = [sentence(was | {key: values[0]}, now | {key: values[1]}, key)]
-    beside = []
-    for figure, words, unit in _BESIDE:
-        change = f", {now[figure] / was[figure]:.2f}x" if was[figure] else ""
-        beside.append(f"{words} {was[figure]:.4g} to {now[figure]:.4g} {unit}{change}")
-    told.append("; ".join(beside))
-    ids = [int(row["id"]) for row in (was, now)]
-    return told + _layers(*(_causes(store.layers(f"point = {one}")) for one in ids))
+    from accelsim import plots
 
-
-def _row(store: Store, number: int) -> dict[str, Any]:
-    rows = store.points(f"number = {int(number)}")
-    if not len(rows):
-        raise InputError(f"{store.path}: no point {number}; `accelsim study export` lists them by `number`")
-    row = {str(name): value for name, value in rows.iloc[0].items()}
-    if row["status"] != DONE:
-        raise InputError(f"{store.path}: point {number} failed: {row['error']}")
-    return row
-
-
-def _difference(axes: Sequence[str], was: dict[str, Any], now: dict[str, Any]) -> tuple[str, list[Any]]:
-    """What differs between two points, as one key with two values: numbers where a ratio means something."""
-    changed = [name for name in ("workload", *axes) if was[name] != now[name]]
-    if len(changed) == 1:
-        return changed[0], [was[changed[0]], now[changed[0]]]
-    short = [name.rsplit(".", 1)[-1] for name in changed]
-    if changed and set(changed) <= set(_SIZES):
-        return " x ".join(short), [math.prod(row[name] for name in changed) for row in (was, now)]
-    texts = []
-    for row in (was, now):
-        settings = ", ".join(f"{name} {row[long]}" for name, long in zip(short, changed, strict=True))
-        texts.append(f"{row['number']} ({settings or 'the same settings'})")
-    return "point", texts
-
-
-def _causes(layers: "pd.DataFrame") -> "pd.DataFrame | None":
-    """Cycles of each layer by cause, over all inputs, and their sum `cycles`; None where none were kept."""
-    if layers.empty:
-        return None
-    columns = [f"{cause}_lane_cycles" for cause in CAUSES]
-    lanes = layers[columns].sum(axis=1) / layers["cycles"]
-    cycles = layers[columns].div(lanes, axis=0).set_axis(list(CAUSES), axis=1)
-    return cycles.assign(cycles=layers["cycles"]).groupby(layers["layer"], sort=False).sum()
-
-
-def _layers(was: "pd.DataFrame | None", now: "pd.DataFrame | None") -> list[str]:
-    """The layers that changed most, each with the cause that explains most of it."""
-    if was is None or now is None or list(was.index) != list(now.index):
-        return []
-    change = now - was
-    told = []
-    for layer in change["cycles"].abs().sort_values(ascending=False, kind="stable").index[:_MOST_LAYERS]:
-        total = float(change["cycles"][layer])
-        cause = explaining_cause(change.loc[layer, list(CAUSES)].to_dict(), total)
-        if cause:
-            cycles = f"{was['cycles'][layer]:,.0f} to {now['cycles'][layer]:,.0f} cycles ({total:+,.0f})"
-            told.append(f"{layer}: {cycles}; {change[cause][layer]:+,.0f} {CAUSE_WORDS[cause]}")
-    return told
+    study, points = study_of(store), finished(store, where)
+    if minimise or maximise:
+        given = [Objective(minimise=name) for name in minimise] + [
+            Objective(maximise=name) for name in maximise
+        ]
+        study = study.model_copy(update={"objectives": given})
+    names = [objective.figure for objective in study.objectives]
+    if len(set(names)) < 2:
+        raise InputError(
+            f"{store.path}: a front needs two objectives, not {len(set(names))}: --minimise and --maximise "
+            "name them"
+        )
+    if points.empty or not (points["feasible"] == 1).any():
+        raise InputError(f"{store.path}: no finished point is within the budgets")
+    for name in names:
+        if name not in points or points[name].dtype.kind not in "iuf":
+            close = difflib.get_close_matches(name, map(str, points), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
+            raise InputError(f"{store.path}: {name!r} is no figure of a point{hint}")
+    front = front_of(points, study)
+    table = points.assign(front=front, knee=knee_of(points, study, front))[points["feasible"] == 1]
+    table = table[["number", "workload", *store.axes, *names, "front", "knee"]].reset_index(drop=True)
+    knees = {i: f"knee: point {table['number'][i]}" for i in table.index[table["knee"]]}
+    drawn = plots.points(
+        table,
+        names[0],
+        names[1],
+        "workload",
+        {name: name for name in names},
+        table["front"],
+        knees,
+        f"{study.name}: front of {', '.join(names)}",
+    )
+    return Fronts(table, sensitivity(points, study), drawn)
 
 
 def picture(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.hardware import Accelerator
+from accelsim.plan import Objective
 from accelsim.plots.save import csv_bytes
 from accelsim.report import write_run
 from accelsim.results import NetworkResult, ratio
@@ -21,6 +22,7 @@ def between_layers(
     chips: Sequence[Accelerator],
     folder: Path,
     *,
+    objective: Objective = "cycles",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -44,7 +46,13 @@ def between_layers(
         results = {}
         for mode in MODES:
             results[mode] = simulate(
-                trace, chip, between_layers=mode, threads=threads, seed=seed, progress=progress
+                trace,
+                chip,
+                between_layers=mode,
+                objective=objective,
+                threads=threads,
+                seed=seed,
+                progress=progress,
             )
             write_run(results[mode], folder / chip.name / mode)
         rows += [_row(mode, result, results[MODES[0]]) for mode, result in results.items()]

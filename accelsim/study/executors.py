@@ -8,6 +8,7 @@
     alive()          whether there is still anyone to wait for
 """
 
+import logging
 import os
 import signal
 import threading
@@ -130,12 +131,14 @@ class Dask:
             # The driver itself retries what was at work where a worker died.
             with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
                 self._cluster = LocalCluster(
-                    n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+                    n_workers=count, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
                 )
         try:
             self._client = Client(self._cluster or address, timeout=_CONNECT_S)
         except (OSError, ValueError) as error:
             raise AccelsimError(f"--cluster {address}: no scheduler answers: {error}") from error
+        # What Dask logs of a cluster that goes, traceback and all, the driver tells in a line.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._executor = self._client.get_executor(pure=False)
         self._counted = (-_COUNTED_S, 0)
 

@@ -1,4 +1,11 @@
-"""Pareto front of a study: its finished points that no other of the same workload dominates."""
+"""Pareto front of a study: its finished points that no other of the same workload dominates; its knee.
+
+::
+
+    front points, each objective scaled:  0 the best value on the front, 1 the worst
+    plane through the points (1, 0, 0), (0, 1, 0), (0, 0, 1); of two objectives: the chord between the ends
+    knee: the front point farthest from it on the side of the origin
+"""
 
 from typing import TYPE_CHECKING
 
@@ -18,13 +25,51 @@ def front_of(done: "pd.DataFrame", study: Study) -> npt.NDArray[np.bool_]:
     front = np.zeros(len(done), bool)
     if not study.objectives or not len(done):
         return front
-    signs = [1.0 if objective.minimise else -1.0 for objective in study.objectives]
-    costs = done[[objective.figure for objective in study.objectives]].to_numpy(float) * signs
+    costs = _costs(done, study)
     feasible = (done["feasible"] == 1).to_numpy() & np.isfinite(costs).all(axis=1)
     for workload in done["workload"].unique():
         those = np.flatnonzero(feasible & (done["workload"] == workload).to_numpy())
         front[those] = undominated(costs[those])
     return front
+
+
+def knee_of(done: "pd.DataFrame", study: Study, front: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """bool [points]: the knee of each workload's front; none of one objective or a front without a bend.
+
+    Parameters
+    ----------
+    front : of `front_of`
+    """
+    knees = np.zeros(len(done), bool)
+    if len(study.objectives) < 2 or not front.any():
+        return knees
+    costs = _costs(done, study)
+    for workload in done["workload"].unique():
+        those = np.flatnonzero(front & (done["workload"] == workload).to_numpy())
+        if (place := knee(costs[those])) is not None:
+            knees[those[place]] = True
+    return knees
+
+
+def knee(costs: Floats) -> int | None:
+    """Row of the knee of a front, float64 [points, objectives]; the first of equals, None without a bend."""
+    if not len(costs):
+        return None
+    low = costs.min(axis=0)
+    span = costs.max(axis=0) - low
+    scaled = (costs - low) / np.where(span > 0, span, 1.0)
+    distance = (1 - scaled.sum(axis=1)) / np.sqrt(costs.shape[1])
+    # An objective that is the same for all bends nothing.
+    if (span <= 0).any() or distance.max() <= 1e-9:
+        return None
+    return int(distance.argmax())
+
+
+def _costs(done: "pd.DataFrame", study: Study) -> Floats:
+    """float64 [points, objectives]: less is better."""
+    signs = [1.0 if objective.minimise else -1.0 for objective in study.objectives]
+    costs: Floats = done[[objective.figure for objective in study.objectives]].to_numpy(float) * signs
+    return costs
 
 
 def undominated(costs: Floats) -> npt.NDArray[np.bool_]:

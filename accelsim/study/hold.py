@@ -5,7 +5,9 @@
     compute                every pair is multiplied
     gate, without hold     the cycle passes, but both words are read, sent and loaded all the same
     gate                   with a zero operand the other input holds: no access, no toggle
-    skip                   the pair takes no cycle; operands are stored as bitmasks
+    skip                   the pair takes no cycle; operands are stored as bitmasks (`inner_join` alone)
+
+`structured` and `row_stationary` choose for activations alone; a dataflow that has no choice is refused.
 
 Savings are against `compute`. Accesses are operands read from the PEs' queues, toggles the bits that change
 in operand registers, accumulators and on buses; a machine without hold toggles what `*_without_hold` counts.
@@ -19,7 +21,6 @@ from accelsim.bill import ActionCount
 from accelsim.energy import price, table_of
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
-from accelsim.hardware.arrays import InnerJoinArray
 from accelsim.plan import Fixed, Plan
 from accelsim.report.toggles import network_toggles
 from accelsim.results import NetworkResult, ratio
@@ -30,7 +31,14 @@ from accelsim.trace import NetworkTrace
 if TYPE_CHECKING:
     import pandas as pd
 
-POLICIES = ("compute", "gate", "skip")
+# What each dataflow can do with zeros, and the operands for which it has the choice.
+_BOTH = ("weight", "activation")
+CHOICES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "inner_join": (("compute", "gate", "skip"), _BOTH),
+    "systolic": (("compute", "gate"), _BOTH),
+    "structured": (("compute", "gate"), ("activation",)),
+    "row_stationary": (("compute", "gate"), ("activation",)),
+}
 
 
 def hold_table(
@@ -44,7 +52,7 @@ def hold_table(
     threads: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> "pd.DataFrame":
-    """Run a network on a chip with both operands under each policy.
+    """Run a network on a chip under each policy that its dataflow has for zeros.
 
     Parameters
     ----------
@@ -61,7 +69,7 @@ def hold_table(
     Raises
     ------
     InputError
-        If the chip is no `inner_join`, or toggles are off.
+        If the chip's dataflow has no choice, or toggles are off.
     PlanError
         If operands stored as bitmasks do not fit where those of `compute` do.
     """
@@ -70,11 +78,10 @@ def hold_table(
     if toggles == "off":
         raise InputError("hold: toggles must be sampled or exact, not 'off'")
     own = load_hardware(hardware, overrides)
-    if not isinstance(own.pe_array, InnerJoinArray):
-        raise InputError(f"{own.name}: toggles are counted for inner_join, not {own.dataflow}")
+    policies, operands = policies_of(hardware, overrides)
     rows, plans = [], dict[str, Plan | Fixed]()
-    for policy in POLICIES:
-        chip = load_hardware(hardware, [*overrides, *_keys(policy)])
+    for policy in policies:
+        chip = load_hardware(hardware, [*overrides, *_keys(policy, operands)])
         for ordered in (False, True) if order_channels else (False,):
             result = simulate(
                 trace, chip, plans=plans, toggles=toggles, order_channels=ordered,
@@ -90,6 +97,14 @@ def hold_table(
     return _with_savings(own.name, pd.DataFrame(rows))
 
 
+def policies_of(hardware: str, overrides: Sequence[str] = ()) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a chip's dataflow can do with zeros, and of which operands; InputError if it has no choice."""
+    chip = load_hardware(hardware, overrides)
+    if chip.dataflow not in CHOICES:
+        raise InputError(f"{chip.name}: {chip.dataflow} skips all zeros: no operand of its is held")
+    return CHOICES[chip.dataflow]
+
+
 def _with_savings(chip: str, table: "pd.DataFrame") -> "pd.DataFrame":
     """What each row saves against the first."""
     base = table.iloc[0]
@@ -103,9 +118,9 @@ def _with_savings(chip: str, table: "pd.DataFrame") -> "pd.DataFrame":
     return table
 
 
-def _keys(policy: str) -> list[str]:
-    """Keys of a chip that treats zeros of both operands so."""
-    keys = [f"pe_array.{operand}_policy={policy}" for operand in ("weight", "activation")]
+def _keys(policy: str, operands: Sequence[str]) -> list[str]:
+    """Keys of a chip that treats zeros of these operands so."""
+    keys = [f"pe_array.{operand}_policy={policy}" for operand in operands]
     if policy == "skip":  # finds its pairs by masks
         keys += ["encodings.weights=bitmask", "encodings.activations=bitmask"]
     return keys

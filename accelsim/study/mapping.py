@@ -14,8 +14,9 @@ from accelsim.dataflows import DATAFLOWS
 from accelsim.energy import load_table
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator
+from accelsim.mapper.contenders import Price
 from accelsim.mapper.encoded import encoded_sizes
-from accelsim.mapper.search import Price, best_plan, pareto_plans
+from accelsim.mapper.search import best_plan, pareto_plans
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective
 from accelsim.schedule.reused import nonzero_outputs
 from accelsim.trace import NetworkTrace

@@ -23,6 +23,7 @@ from accelsim.study.conditions import condition
 from accelsim.study.samplers import Point as Settings
 from accelsim.study.space import Chosen, Space
 from accelsim.study.store import DONE, Store
+from accelsim.study.stored_point import settings_of
 
 _MOST_REPEATED = 20  # answers that are no new point, before one is drawn at random
 _MOST_DRAWN = 1000  # draws without a new point, before a search ends with fewer
@@ -165,10 +166,7 @@ class Search:
         found: dict[tuple[tuple[str, Any], ...], dict[int, dict[str, Any]]] = {}
         for record in store.points().to_dict("records"):
             row = {str(name): value for name, value in record.items()}
-            settings: Settings = {}
-            for axis in self._space.study.axes:
-                if axis.when is None or condition(axis.when).holds(self._space.values_of(settings)):
-                    settings |= {name: row[name] for name in axis.names}
+            settings = settings_of(self._space, row)
             found.setdefault(tuple(settings.items()), {})[int(row["number"])] = row
         ordered = sorted(found.items(), key=lambda item: min(item[1]))
         return [(dict(settings), rows) for settings, rows in ordered]

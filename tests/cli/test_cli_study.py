@@ -27,7 +27,8 @@ def study(run, npz, tmp_path):
 def test_a_study_from_its_file_to_its_answers(run, study):
     done = run("study", "run", "net.yaml", "--workers", 1)
     assert done.exit_code == 0, done.output
-    assert done.stdout == f"4 points (0 excluded by constraints): 0 done before, 4 now, 0 failed\n{STORE}\n"
+    told = f"4 points (0 excluded by constraints): 0 done before, 4 now, 0 failed\n{STORE}\nreused "
+    assert done.stdout.startswith(told)
     assert json.loads(run("study", "resume", STORE, "--json").stdout)["before"] == 4
     told = run("study", "status", STORE).stdout
     assert told.startswith(
@@ -40,8 +41,21 @@ def test_a_study_from_its_file_to_its_answers(run, study):
         assert run("study", "export", STORE, "--csv", "t.csv", "--table", table).exit_code == 0
         assert pd.read_csv("t.csv")["number"].unique().tolist() == [0, 1, 2, 3]
     assert run("study", "plot", STORE, "--out", "p").stdout == "p.svg\np.csv\n"
-    assert run("study", "explain", STORE, 0, 2).stdout.startswith("4 rows: ")
-    assert json.loads(run("study", "explain", STORE, 0, 2, "--json").stdout)[0].startswith("4 rows: ")
+    pair = ("--minimise", "cycles_mean", "--minimise", "area_mm2")
+    told = run("study", "front", STORE, *pair, "--out", "f").stdout
+    assert "feasible points" in told
+    assert told.endswith("f.svg\nf.csv\n")
+    assert pd.read_csv("f.csv")["front"].any()
+    document = json.loads(run("study", "front", STORE, *pair, "--json").stdout)
+    assert {row["axis"] for row in document["sensitivity"]} == {"pe_array.rows", "scratchpad.capacity_bytes"}
+    failed(run("study", "front", STORE), 2, "a front needs two objectives, not 1")
+    told = run("study", "explain", STORE, 0, 2).stdout
+    assert told.startswith("4 rows: ")
+    assert "\nwith one change (ratios to point 2):\n  " in told
+    document = json.loads(run("study", "explain", STORE, 2, "--json").stdout)
+    assert document["sentences"][0].startswith("point 2 (workload net.npz, rows 4, capacity_bytes 32768): ")
+    assert document["what_ifs"]["tried"][0]["speedup"] > 1
+    assert "with one change" not in run("study", "explain", STORE, 0, 2, "--no-what-ifs").stdout
 
 
 def test_a_point_that_fails_makes_the_exit_code_1_and_is_told(run, study):

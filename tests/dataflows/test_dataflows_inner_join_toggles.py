@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from test_dataflows_inner_join import cases
+from toggle_laws import (
+    drawn_layer,
+    samples_scatter_as_they_say,
+    units_add_up,
+    units_alone_are_nearly_the_whole,
+)
 
-from accelsim.dataflows import inner_join_toggles
-from accelsim.dataflows.inner_join_toggles import layer_toggles, tile_toggles
+from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.inner_join_toggles import tile_toggles as stepped
@@ -123,31 +128,26 @@ def test_kernel_equals_reference_on_every_toggle(case):
     assert tile_toggles(trace, box_array(tile), chip, spatial) == stepped(trace, tile, chip, spatial)
 
 
-def drawn_layer(seed, filters=64, channels=64, size=24):
-    generator = np.random.default_rng(seed)
-    weights = generator.integers(-100, 100, (filters, 3, 3, channels)).astype(np.int8)
-    weights[generator.random(weights.shape) < 0.6] = 0
-    activations = generator.integers(0, 100, (1, size, size, channels)).astype(np.uint8)
-    activations[generator.random(activations.shape) < 0.5] = 0
-    return from_arrays(weights, activations, padding=1)
+@pytest.mark.small
+@settings(max_examples=75, suppress_health_check=list(HealthCheck))
+@given(cases())
+def test_units_of_a_sample_partition_the_counts(case):
+    chip, trace, tile, spatial = case
+    units_add_up(trace, tile, chip, spatial)
 
 
 @pytest.mark.parametrize("policy", ["compute", "gate", "skip"])
-def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy, monkeypatch):
-    monkeypatch.setattr(inner_join_toggles, "LEAST_SETS", 24)
-    trace, seeds = drawn_layer(1, 32, 32, 20), 25
-    boxes = tile_boxes(whole(trace.layer), trace.layer)
+def test_samples_scatter_about_the_whole_as_their_standard_error_says(policy):
+    trace = drawn_layer(1, 32, 32, 20)
     chip = one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)
-    exact = layer_toggles(trace, boxes, chip, exact=True)
-    assert exact.sampled_fraction == 1
-    assert set(exact.standard_errors.values()) == {0.0}
-    samples = [layer_toggles(trace, boxes, chip, seed=seed) for seed in range(seeds)]
-    assert all(0.02 <= sample.sampled_fraction < 0.25 for sample in samples)
-    for name in (name for name in TOGGLES if exact.counts[name]):
-        errors = np.array([sample.counts[name] / exact.counts[name] - 1 for sample in samples])
-        told = np.array([sample.standard_errors[name] for sample in samples])
-        assert abs(errors.mean()) <= 4 * told.mean() / np.sqrt(seeds) + 0.001, name
-        assert 0.5 <= errors.std() / told.mean() <= 2, name
+    samples_scatter_as_they_say(trace, tile_boxes(whole(trace.layer), trace.layer), chip)
+
+
+@pytest.mark.parametrize("groups", [2, 16])
+def test_samples_of_layers_of_several_groups_scatter_likewise(groups):
+    trace = drawn_layer(4, 32, 32, 28, groups=groups)
+    chip = one_pe("compute", "gate", 2, rows=16, columns=16, chunk_elements=32)
+    samples_scatter_as_they_say(trace, tile_boxes(whole(trace.layer), trace.layer), chip)
 
 
 def test_hold_never_toggles_more_registers_than_loading_would_lose():
@@ -168,3 +168,12 @@ def test_tiles_add_up_to_the_exact_count_of_the_layer():
     total = layer_toggles(trace, boxes, chip, exact=True).counts
     by_tile = [tile_toggles(trace, box, chip) for box in boxes]
     assert total == {name: sum(tile[name] for tile in by_tile) for name in TOGGLES}
+
+
+@pytest.mark.parametrize("policy", ["compute", "gate", "skip"])
+def test_what_the_steps_before_leave_is_nearly_all(policy):
+    trace = drawn_layer(5, 32, 32, 12)
+    box = tile_boxes(whole(trace.layer), trace.layer)[0]
+    units_alone_are_nearly_the_whole(
+        trace, box, one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)
+    )

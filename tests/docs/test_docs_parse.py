@@ -1,5 +1,6 @@
 """Every command that README and docs show is one that the program knows."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import typer
 from accelsim.cli.main import app
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from docs_blocks import PAGES, SHELLS, blocks, command
+from docs_blocks import PAGES, ROOT, SHELLS, blocks, command
 
+FIRST = ROOT / "docs" / "index.md"
 ALL = [block for page in PAGES for block in blocks(page)]
 SHOWN = [
     pytest.param(line, id=block.place)
@@ -50,3 +52,14 @@ def test_every_block_has_a_language_that_is_known() -> None:
     assert {
         b.place: b.language for b in ALL if b.language not in known and not b.language.startswith("{")
     } == {}
+
+
+def test_the_figures_of_the_first_page_stand_on_the_pages_that_it_names() -> None:
+    rows = re.findall(r"^\| (.*\*\*.*) \| .* \| \[\w+\]\(([\w.]+).*\) \|$", FIRST.read_text(), re.MULTILINE)
+    assert len(rows) == 3
+    for figures, page in rows:
+        text = (FIRST.parent / page).read_text()
+        for figure in re.findall(r"\*\*(.+?)\*\*", figures):
+            assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.]*\d)", text), (
+                f"{figure} is not in {page}"
+            )

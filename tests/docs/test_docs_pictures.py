@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import draw_dataflows
+import draw_machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +19,14 @@ def test_the_pictures_are_those_that_the_script_draws(tmp_path, monkeypatch):
     draw_dataflows.main()
     drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert drawn == {path.name: path.read_text() for path in committed.iterdir()}
+
+
+@pytest.mark.small
+def test_the_picture_of_the_machine_is_the_one_that_the_script_draws(tmp_path, monkeypatch):
+    monkeypatch.setattr(draw_machine, "OUT", tmp_path)
+    draw_machine.main()
+    drawn = (tmp_path / "machine.svg").read_text()
+    assert drawn == (ROOT / "docs" / "pictures" / "machine.svg").read_text()
 
 
 @pytest.mark.small

@@ -45,6 +45,22 @@ def test_marked_points_are_circled_and_joined_in_order():
     assert [line.get_xydata().tolist() for line in lines] == [[[16, 2], [32, 1]]] * 2
 
 
+def test_a_named_row_has_a_star_and_its_name_beside_it():
+    axes = plots.points(TABLE, "rows", "cycles", "net", LABELS, named={1: "knee: point 7"}).axes[0]
+    assert [line.get_xydata().tolist() for line in axes.lines] == [[[16, 2]]]
+    assert [(text.get_text(), text.xy) for text in axes.texts] == [("knee: point 7", (16, 2))]
+
+
+def test_values_are_named_below_the_axis_only_where_their_names_have_room():
+    def named(values):
+        figure = plots.points(TABLE.assign(rows=values), "rows", "cycles", "net", LABELS)
+        return [float(tick) for tick in figure.axes[0].get_xticks()]
+
+    assert named([8, 16, 32, 8]) == [8, 16, 32]
+    assert named([100, 101, 180, 8]) != [8, 100, 101, 180]
+    assert named([5, 5, 5, 5]) == [5]
+
+
 def test_no_rows_and_unknown_columns_are_refused():
     with pytest.raises(InputError, match="no rows"):
         plots.points(TABLE.head(0), "rows", "cycles", "net", LABELS)

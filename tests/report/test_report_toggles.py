@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from accelsim.dataflows.inner_join_toggles import layer_toggles
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
 from accelsim.plan import tile_boxes
@@ -62,11 +62,14 @@ def test_without_toggles_nothing_is_said_of_them(tmp_path: Path) -> None:
     assert not [note for note in notes(run) if "toggle" in note]
 
 
-def test_other_dataflows_count_none_and_say_so() -> None:
-    asked, plain = (simulate(layer(), "systolic-weights-16x32", toggles=how) for how in ("sampled", "off"))
-    assert "systolic-weights-16x32: toggles are counted for inner_join, none here." in notes(asked)
-    assert asked.energy.equals(plain.energy)
-    assert network_toggles(asked) is None
+@pytest.mark.parametrize("chip", ["systolic-weights-16x32", "eyeriss-168"])
+def test_other_dataflows_count_theirs_and_pay_for_them(chip: str) -> None:
+    run = simulate(layer(), chip, toggles="exact")
+    (result,) = run.layer_results
+    lines = {(row.component, row.action, row.unit): row.count for row in result.energy}
+    assert result.toggles is not None
+    assert lines["accumulator", "toggle", "bit"] == result.toggles.counts["accumulator_toggles"] > 0
+    assert set(lines).isdisjoint({("operand_register", "load", "bit"), ("wires", "trunk", "bit")})
 
 
 def test_a_sample_says_how_sure_it_is() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from accelsim.audit.outputs import OutputCheck
-from accelsim.mapper.search import Price
+from accelsim.mapper.contenders import Price
 from accelsim.plan import Plan, Unrolling
 from accelsim.reuse.written import from_bytes, to_bytes
 from accelsim.tables import TIMELINE

@@ -60,7 +60,25 @@ def test_skipping_and_gating_load_the_same_pairs(table: pd.DataFrame) -> None:
 def test_a_machine_whose_toggles_nobody_counts_is_refused(trace: NetworkTrace) -> None:
     with pytest.raises(InputError, match=r"hold: toggles must be sampled or exact, not 'off'"):
         hold_table(trace, "dense-16x16", toggles="off")
-    with pytest.raises(
-        InputError, match="eyeriss-168: toggles are counted for inner_join, not row_stationary"
-    ):
-        hold_table(trace, "eyeriss-168")
+    with pytest.raises(InputError, match="scnn-64: cartesian skips all zeros: no operand of its is held"):
+        hold_table(trace, "scnn-64")
+
+
+@pytest.mark.parametrize(
+    ("chip", "overrides"),
+    [
+        ("systolic-weights-16x32", ()),
+        ("eyeriss-168", ()),
+        ("sparse-tensor-core", ("pe_array.dense_fallback=true",)),
+    ],
+)
+def test_a_dataflow_that_only_gates_has_no_row_that_skips(
+    chip: str, overrides: tuple[str, ...], trace: NetworkTrace
+) -> None:
+    found = hold_table(trace, chip, overrides, toggles="exact").set_index("policy")
+    assert list(found.index) == ["compute", "gate, without hold", "gate"]
+    compute, free, gate = (found.loc[name] for name in found.index)
+    assert free["register_toggles_m"] == compute["register_toggles_m"] > gate["register_toggles_m"]
+    assert gate["accumulator_toggles_m"] == compute["accumulator_toggles_m"]
+    assert gate["cycles"] == compute["cycles"]
+    assert gate["access_saved_uj"] > 0 < gate["toggle_saved_uj"]

@@ -1,0 +1,76 @@
+"""Toggles of `row_stationary`: buses whole, PEs by windows (docs/dataflows/row_stationary_toggles.md)."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from accelsim.dataflows._row_mapping import mapping_of_box, of_one_group
+from accelsim.dataflows._row_stationary_toggles_buses import count_buses
+from accelsim.dataflows._row_stationary_toggles_kernel import walk_windows
+from accelsim.dataflows._toggle_walk import tensors_of
+from accelsim.hardware import Accelerator
+from accelsim.hardware.arrays import RowSpads, RowStationaryArray, of_kind
+from accelsim.kernels.windows import geometry_vector
+from accelsim.network import Layer
+from accelsim.plan import Unrolling
+from accelsim.tables import TOGGLES
+from accelsim.trace import LayerTrace
+
+Ints = npt.NDArray[np.int64]
+
+
+class Walk:
+    """A unit is a window of a pass, all of its PEs; buses are exact always (as `_toggle_walk.Walk`)."""
+
+    def __init__(
+        self, trace: LayerTrace, chip: Accelerator, spatial: Unrolling | None, *, exact: bool
+    ) -> None:
+        self.layer, tensors = trace.layer, tensors_of(trace, chip)
+        self.array = of_kind(chip.pe_array, RowStationaryArray)
+        self.tensors = (tensors.numbers, tensors.weights, tensors.weight_zeros, tensors.activations)
+
+    def units(self, box: Ints) -> Ints:
+        """Dense MACs of each window, of all PEs."""
+        return window_macs(self.layer, box, self.array)
+
+    def walk(self, box: Ints, numbers: Ints) -> Ints:
+        """Toggles of windows of a tile."""
+        found: Ints = walk_windows(*self._given(box, numbers))
+        return found
+
+    def always(self, box: Ints) -> dict[str, int]:
+        """All buses."""
+        counts = zip(TOGGLES, count_buses(*self._given(box)).tolist(), strict=True)
+        return {name: count for name, count in counts if "register" not in name and "accumulator" not in name}
+
+    def _given(self, box: Ints, *numbers: Ints) -> tuple[Any, ...]:
+        """What every kernel takes of a tile."""
+        array = self.array
+        mapping = mapping_of_box(self.layer, of_one_group(self.layer, box)[0], array)
+        parameters = [
+            array.weights_per_cycle,
+            array.activations_per_cycle,
+            array.activation_policy == "gate",
+            array.weight_bits,
+            array.activation_bits,
+            self.layer.group_filters,
+            mapping.p,
+            mapping.q,
+            mapping.r,
+            mapping.t,
+        ]
+        filters = min(int(box[3] - box[2]), self.layer.group_filters)
+        geometry = geometry_vector(self.layer)
+        return (box, *numbers, geometry, np.array(parameters, np.int64), self.tensors, filters)
+
+
+def window_macs(layer: Layer, box: Ints, array: RowSpads) -> Ints:
+    """Dense MACs of each window of a tile, of all PEs."""
+    mapping = mapping_of_box(layer, of_one_group(layer, box)[0], array)
+    n, k, channels, rows, columns = np.diff(box)[::2].tolist()
+    filters, together = min(k, layer.group_filters), mapping.p * mapping.t
+    of_passes = np.minimum(together, filters - np.arange(0, filters, together))
+    taps = layer.kernel[0] * layer.kernel[1]
+    found: Ints = np.tile(np.repeat(of_passes, n * columns), k // filters) * (rows * channels * taps)
+    return found
