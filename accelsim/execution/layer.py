@@ -144,12 +144,10 @@ def layer_result(
     banked : `tables.BANKED`, where the DRAM counts them
     """
     trace, (work, timeline), array = given.trace, tiles, chip.pe_array
-    outputs = given.reuse.value(
-        OUTPUTS, chip, trace, array.weight_policy, array.activation_policy, array.accumulator_bits, seed
-    )
+    checked_as = array.weight_policy, array.activation_policy, array.accumulator_bits, seed
+    outputs = given.reuse.value(OUTPUTS, chip, trace, *checked_as)
     nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
-    sums = column_sums(work)
-    totals = {name: sums[name] for name in (*COUNTERS, *TRAFFIC)}
+    totals = {name: total for name, total in column_sums(work).items() if name not in BOX}
     toggles = _toggles(given, work, chip, plan, seed)
     counted = (toggles.counts if toggles else {}) | {name: banked[name] for name in PRICED if banked}
     actions = action_counts(totals | counted | {"cycles": cycles}, chip)
