@@ -72,13 +72,14 @@ def test_hold_prints_a_row_per_policy_and_order(run: Run, npz: Path) -> None:
     assert [row["policy"] for row in rows] == ["compute", "gate, without hold", "gate", "skip"]
     failed(run("hold", npz, "--toggles", "some"), 2, "--toggles must be one of sampled, exact, off")
     failed(run("hold", "nothing"), 2, "nothing: neither a file nor a network")
-    failed(run("hold", npz, "--hardware", "tpu-v1"), 2, "toggles are counted for inner_join")
+    rows = json.loads(run("hold", npz, "--hardware", "tpu-v1", "--json").stdout)
+    assert [row["policy"] for row in rows] == ["compute", "gate, without hold", "gate"]
 
 
 def test_a_run_counts_toggles_where_it_is_asked(run: Run, npz: Path, tmp_path: Path) -> None:
     result = run("run", npz, "--hardware", "dense-16x16", "--toggles", "sampled", "--order-channels")
     assert result.exit_code == 0, result.output
-    assert "million toggles per inference, counted from all sets" in result.stdout
+    assert "million toggles per inference, counted from " in " ".join(result.stdout.split())
     assert "toggles" in json.loads((tmp_path / "results/net/dense-16x16/summary.json").read_text())
     failed(
         run("run", npz, "--toggles", "some"), 2, "--toggles must be one of sampled, exact, off, not 'some'"
