@@ -30,8 +30,10 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A file's tests go to one process: two would compile the same kernels at once.
 unit: install
-	$(BIN)/python -m pytest -q -n 2 -m "not network and not notebook and not docs and not browser and not kill"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	  -m "not network and not notebook and not docs and not browser and not kill"
 
 network: install
 	$(BIN)/python -m pytest -q -m network

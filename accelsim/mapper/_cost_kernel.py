@@ -135,6 +135,8 @@ def affordable_cycles(objective, figures, prices, machine, best):
     ----------
     figures : int64 [6], whose cycles cost less than the best; the same afterwards
     """
+    if best[0] == np.inf:
+        return NEVER
     least, step = figures[F_CYCLES], np.int64(1)
     enough = least
     while step < NEVER:

@@ -30,7 +30,7 @@ def test_one_cycle_more_than_affordable_is_no_better(objective, numbers, prices,
     assert numbers[at.F_CYCLES] <= most < dearer[at.F_CYCLES]
     for cycles, wins in ((most, True), (most + 1, False)):
         dearer[at.F_CYCLES] = cycles
-        assert at.better(at.cost_of(objective, dearer, prices, MACHINE), best) is wins
+        assert bool(at.better(at.cost_of(objective, dearer, prices, MACHINE), best)) is wins
 
 
 def test_of_fewer_bytes_any_cycles_will_do():
