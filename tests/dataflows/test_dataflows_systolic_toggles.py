@@ -58,7 +58,7 @@ def test_the_worked_examples_of_the_page(case):
 
 
 @pytest.mark.small
-@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(systolic_cases())
 def test_kernel_equals_reference_on_every_toggle(case):
     chip, trace, tile = case

@@ -101,7 +101,7 @@ def test_energy_follows_the_cycles() -> None:
     assert not whole_machine.has_choices(plain)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     choice=st.sampled_from(sorted(CHOICES)),
     objective=st.sampled_from(sorted(OBJECTIVES)),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import accelsim
@@ -137,6 +137,7 @@ def test_every_key_of_a_chip_is_tried():
     assert set(base) - changed == ALONE
 
 
+@settings(max_examples=40)
 @given(
     st.sampled_from(CHANGES),
     st.sampled_from(CHANGES),
