@@ -10,7 +10,7 @@ class ActionCount(NamedTuple):
 
     component: str
     action: str
-    count: int
+    count: int  # type: ignore[assignment]  # of actions: what a tuple counts nobody asks
     unit: str
 
 
@@ -22,7 +22,7 @@ class EnergyRow(NamedTuple):
 
     component: str
     action: str
-    count: int
+    count: int  # type: ignore[assignment]  # of actions: what a tuple counts nobody asks
     unit: str
     pj_each: float
     pj: float

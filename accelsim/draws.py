@@ -90,11 +90,11 @@ class Draws:
 
     def of_layers(self) -> Floats:
         """float64[draws, layers]: energies in pJ."""
-        return self._relative @ self._high
+        return np.asarray(self._relative @ self._high)
 
     def of_all(self) -> Floats:
         """float64[draws]: energies of all layers together, in pJ."""
-        return (self._relative @ self._whole)[:, 0]
+        return np.asarray(self._relative @ self._whole)[:, 0]
 
 
 def intervals(energies: Floats) -> Floats:
