@@ -15,7 +15,7 @@ from accelsim.draws import Draws, interval, intervals
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
-from accelsim.tables import BANKED, CAUSES, COUNTERS, TRAFFIC, Table
+from accelsim.tables import BANKED, CAUSES, COUNTERS, DRAINED, FETCHED, TRAFFIC, Table
 from accelsim.toggles import ToggleCounts
 
 if TYPE_CHECKING:
@@ -73,14 +73,12 @@ class LayerResult:
     @property
     def dram_read_bytes(self) -> int:
         """Bytes read from DRAM, burst waste included."""
-        operands = ("weight_fetch", "activation_fetch", "partial_sum_fetch", "fetch_burst_waste")
-        return sum(self.totals[f"{operand}_bytes"] for operand in operands)
+        return sum([self.totals[name] for name in FETCHED])
 
     @property
     def dram_write_bytes(self) -> int:
         """Bytes written to DRAM, burst waste included."""
-        t = self.totals
-        return t["output_drain_bytes"] + t["partial_sum_drain_bytes"] + t["drain_burst_waste_bytes"]
+        return sum([self.totals[name] for name in DRAINED])
 
     @property
     def bound_by(self) -> str:

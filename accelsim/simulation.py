@@ -185,7 +185,7 @@ def _step(
         inputs = [_input(one, node, of) for node in nodes if isinstance(node, LayerNode)]
         return run_fused(inputs, *shared, held, of.seed)
     if not isinstance(node, LayerNode):
-        result = operation_result(one, node, *shared, held[0])
+        result = operation_result(one, node, *shared, held[0], of.reuse)
         # An operation leaves the array's registers and buses as they are.
         return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
     return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]

@@ -1,4 +1,4 @@
-"""Cycles in which no tile computes, and what of a timeline cannot be true; `times` are columns of TIMELINE."""
+"""Cycles in which no tile computes; what of a timeline cannot be true. `times`: columns of TIMELINE."""
 
 import numpy as np
 
@@ -98,7 +98,8 @@ def fault(times, needed, stall, moved, spaces, latency):
 
     Returns
     -------
-    (what, where, found, limit) : NOTHING, or what it is; a tile, a place in order of time or a column; numbers
+    (what, where, found, limit) : NOTHING, or what it is; a tile, a place in order of time, or a column; what
+        is there, and what there should be
     """
     tiles = times.shape[0]
     for column in range(TIMES):
@@ -139,7 +140,9 @@ def overlap(times, moved, latency):
         if moved[t, 1] > 0:
             starts[count], ends[count] = times[t, DRAIN_START], times[t, DRAIN_END] - latency
             count += 1
-    order = np.argsort(starts[:count], kind="mergesort")
+    # By start, then end: one that the channel's last cycle had room for takes none.
+    by_end = np.argsort(ends[:count], kind="mergesort")
+    order = by_end[np.argsort(starts[by_end], kind="mergesort")]
     for i in range(count - 1):
         end, start = ends[order[i]], starts[order[i + 1]]
         if end > start:
@@ -149,7 +152,7 @@ def overlap(times, moved, latency):
 
 @kernel
 def unbalanced(times, spaces):
-    """As `fault`, of the scratchpad's bytes: LEFT at the end, or FULL: a cycle, bytes held then, the capacity."""
+    """As `fault`, of the scratchpad's bytes: LEFT at the end, or FULL in a cycle."""
     reserve, release_compute, release_drain, capacity = spaces
     tiles, parts = times.shape[0], reserve.shape[1]
     cycles = np.empty((parts + 2) * tiles, np.int64)

@@ -48,7 +48,10 @@ def check_timeline(work: Table, timeline: Table, chip: Accelerator, tiles: Input
         stall = stall_cycles(work, chip)
         _, *released = region_bytes(work, chip)
         spaces = part_reservations(work, chip), *released
-        needed, moved = work["compute_cycles"] + stall, np.stack([fetch_bytes(work), drain_bytes(work)], axis=1)
+        needed, moved = (
+            work["compute_cycles"] + stall,
+            np.stack([fetch_bytes(work), drain_bytes(work)], axis=1),
+        )
     else:
         stall, needed, moved = tiles.stall_cycles, tiles.compute_cycles, tiles.moved
         spaces = tiles.reserve, tiles.release_compute, tiles.release_drain
