@@ -112,7 +112,7 @@ def simulate(
     if unknown := sorted(set(plans or {}) - names):
         raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
     left_out = dict(left_out or {})
-    _check_supported(trace, chip, names, left_out)
+    _check_supported(trace, chip, names, left_out, reuse)
     between = _checked_between(between_layers, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
@@ -240,12 +240,12 @@ def _checked_between(given: str | BetweenLayers, chip: Accelerator) -> BetweenLa
 
 
 def _check_supported(
-    trace: NetworkTrace, chip: Accelerator, names: set[str], left_out: Mapping[str, str]
+    trace: NetworkTrace, chip: Accelerator, names: set[str], left_out: Mapping[str, str], reuse: Off
 ) -> None:
     """Raise unless every layer that is not left out can run, and at least one does."""
     if unknown := sorted(set(left_out) - names):
         raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
-    refused = unsupported_layers(trace, chip)
+    refused = unsupported_layers(trace, chip, reuse)
     by_reason: dict[str, list[str]] = {}
     for name, reason in refused.items():
         if name not in left_out:

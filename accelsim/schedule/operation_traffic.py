@@ -134,11 +134,8 @@ def operation_traffic(
     streams: _Streams = reuse.same(trace, ("operation", node.name), partial(_streams, trace, node))
     stay = tuple(name in kept for name in (*node.inputs, node.output))
     moved: _Bytes = reuse.value(BYTES, chip, streams, stay)
-    elements_read, elements_written = (
-        sum(prod(one.shape) for one in streams.read),
-        prod(streams.written.shape),
-    )
-    elements = max(elements_read, elements_written) * (node.passes or 1)
+    elements_read = sum(prod(one.shape) for one in streams.read)
+    elements = max(elements_read, prod(streams.written.shape)) * (node.passes or 1)
     burst = chip.dram.burst_bytes
     read, read_waste = burst_rounded(moved.read, burst)
     written, written_waste = burst_rounded(moved.written, burst)

@@ -120,7 +120,7 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
     reuse = of_process(point.reuse_bytes)
     before = reuse.snapshot()
     options = point.mapping
-    left_out = unsupported_layers(trace, point.chip) if options.skip_unsupported else {}
+    left_out = unsupported_layers(trace, point.chip, reuse) if options.skip_unsupported else {}
     result = simulate(
         trace,
         point.chip,
