@@ -34,6 +34,8 @@ MACHINE = (
     ("5 %\nuJ", "energy_uj_p05", 1),
     ("95 %\nuJ", "energy_uj_p95", 1),
 )
+# Decimals of a figure, wherever it is printed.
+DIGITS = {key: digits for _, key, digits in (*SPEED, *MACHINE) if digits is not None}
 
 
 def summary_rows(summaries: Sequence[Mapping[str, Any]], baseline: str) -> list[dict[str, Any]]:
@@ -117,10 +119,10 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
     if digits is None:
         # `array 71 %` in two lines leaves the chip's name its room.
         return str(row[key]).replace(" ", "\n", 1)
-    return _number(row[key], digits)
+    return number(row[key], digits)
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
     """Up to `digits` decimals, one fewer for each digit past the third; a dash where there is no value."""
     if math.isnan(value):
         return "-"
