@@ -69,7 +69,7 @@ def simulate(
     together: bool = False,
     balance_filters: bool = False,
     order_channels: bool = False,
-    toggles: Toggling = "off",
+    toggles: Toggling = "sampled",
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
@@ -88,7 +88,8 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
-    toggles : `sampled` or `exact`: bits that change are counted, and they are priced (docs/energy.md)
+    toggles : of bits that change, which are priced (docs/energy.md): `sampled`, `exact` (all are counted),
+        or `off` (bits that are loaded and sent are priced in their place)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, some stay in the scratchpad, as the
         objective has it; `fuse`, and chains run band by band (docs/between_layers.md); or BetweenLayers
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
@@ -162,7 +163,7 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **({"channels": "in an order of little Hamming distance"} if of.order_channels else {}),
-        **({"toggles": of.toggles} if of.toggles != "off" else {}),
+        "toggles": of.toggles,
         **trace.network.provenance,
     }
 

@@ -10,6 +10,7 @@ from accelsim.cli.app import (
     JSON,
     OBJECTIVE,
     SKIP_UNSUPPORTED,
+    TOGGLES,
     app,
     guarded,
     objective_of,
@@ -43,6 +44,7 @@ def sweep(
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
     objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
+    toggles: str = TOGGLES,
     reuse: bool = typer.Option(True, "--reuse/--no-reuse", help="of what points share"),
     as_json: bool = JSON,
 ) -> None:
@@ -50,7 +52,7 @@ def sweep(
     from accelsim.reuse import DISK_BYTES
     from accelsim.study.sweep import points, run_sweep
 
-    axes, chosen_for = points(over), objective_of(objective)
+    axes, chosen_for, toggling = points(over), objective_of(objective), toggling_of(toggles)
     open_trace(trace)  # a bad file is an error before any process starts
     with steps("points", len(axes)) as progress:
         done = run_sweep(
@@ -62,6 +64,7 @@ def sweep(
             workers=workers,
             objective=chosen_for,
             skip_unsupported=skip_unsupported,
+            toggles=toggling,
             reuse_bytes=DISK_BYTES if reuse else 0,
             progress=progress,
         )
@@ -75,7 +78,7 @@ def sweep(
         )
     else:
         shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
-        shown += ["utilisation_fraction", "bound_by", "error"]
+        shown += ["energy_uj_toggle_error", "utilisation_fraction", "bound_by", "error"]
         print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
         print("\n".join(done.sentences))
         print("\n".join(str(path) for path in done.files))
@@ -90,11 +93,12 @@ def between_layers(
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
     objective: str = OBJECTIVE,
+    toggles: str = TOGGLES,
     out: Path = typer.Option(
         Path("results/between-layers"), "--out", help="folder of the runs and the table"
     ),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    seed: int = typer.Option(0, "--seed", help="of sampled checks and toggles, drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
@@ -102,7 +106,7 @@ def between_layers(
     from accelsim.schedule.held import MODES
     from accelsim.study.between_layers import between_layers as compared
 
-    chosen_for, opened = objective_of(objective), open_trace(trace)
+    chosen_for, toggling, opened = objective_of(objective), toggling_of(toggles), open_trace(trace)
     chips = [load_hardware(name, overrides) for name in hardware]
     count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
     with steps(trace.stem, count) as progress:
@@ -111,6 +115,7 @@ def between_layers(
             chips,
             out / trace.stem,
             objective=chosen_for,
+            toggles=toggling,
             threads=threads,
             seed=seed,
             progress=progress,

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from accelsim.audit.books import check_layer
 from accelsim.audit.outputs import OutputCheck, check_outputs
-from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy import action_counts, price
 from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
@@ -30,7 +29,7 @@ from accelsim.results import LayerResult
 from accelsim.reuse import Kind, Off
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput
-from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, with_kept
+from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, TOGGLES, with_kept
 from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table, column_sums
 from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
@@ -148,7 +147,7 @@ def layer_result(
     outputs = given.reuse.value(OUTPUTS, chip, trace, *checked_as)
     nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
     totals = {name: total for name, total in column_sums(work).items() if name not in BOX}
-    toggles = _toggles(given, work, chip, plan, seed)
+    toggles = _toggles(given, work, chip, plan, (seed, index))
     counted = (toggles.counts if toggles else {}) | {name: banked[name] for name in PRICED if banked}
     actions = action_counts(totals | counted | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
@@ -182,18 +181,20 @@ def layer_result(
     return result
 
 
-def _toggles(given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: int) -> ToggleCounts | None:
-    """Toggles of the layer's tiles, if they are wanted."""
+def _toggles(
+    given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: tuple[int, int]
+) -> ToggleCounts | None:
+    """Toggles of the layer's tiles, if they are wanted; `seed`: the run's, and the number of the input.
+
+    The order of tiles changes no count: sorted, they share a sample.
+    """
     if given.toggles == "off":
         return None
-    return layer_toggles(
-        given.trace,
-        np.stack([work[name] for name in BOX], axis=1),
-        chip,
-        plan.spatial,
-        exact=given.toggles == "exact",
-        seed=[seed, zlib.crc32(given.trace.layer.name.encode())],
-    )
+    boxes, exact = np.stack([work[name] for name in BOX], axis=1), given.toggles == "exact"
+    drawn = () if exact else (*seed, zlib.crc32(given.trace.layer.name.encode()))
+    in_order = boxes[np.lexsort(boxes.T[::-1])]
+    found: ToggleCounts = given.reuse.value(TOGGLES, chip, given.trace, in_order, plan.spatial, exact, drawn)
+    return found
 
 
 def _lane_cycles(totals: Mapping[str, int], waits: Mapping[str, int], multipliers: int) -> dict[str, int]:

@@ -34,6 +34,8 @@ MACHINE = (
     ("5 %\nuJ", "energy_uj_p05", 1),
     ("95 %\nuJ", "energy_uj_p95", 1),
 )
+# In the same cell, below a figure: its standard error, if it has one.
+ERRORS = {"energy_uj_mean": "energy_uj_toggle_error"}
 
 
 def summary_rows(summaries: Sequence[Mapping[str, Any]], baseline: str) -> list[dict[str, Any]]:
@@ -63,7 +65,8 @@ def summary_rows(summaries: Sequence[Mapping[str, Any]], baseline: str) -> list[
 def summary_tables(summaries: Sequence[Mapping[str, Any]], baseline: str) -> "tuple[Table, Table]":
     """Two rich tables that fit 80 columns: speed beside what zeros could give, and machine and energy.
 
-    Energy stands with the middle 90 % of its draws of prices.
+    Energy stands with the middle 90 % of its draws of prices, and above the standard error that sampled
+    toggles make.
 
     Parameters and errors as `summary_rows`.
     """
@@ -117,7 +120,9 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
     if digits is None:
         # `array 71 %` in two lines leaves the chip's name its room.
         return str(row[key]).replace(" ", "\n", 1)
-    return _number(row[key], digits)
+    error = row.get(ERRORS.get(key, ""), 0.0)
+    below = f"\n+-{_number(error, digits + (error < 1))}" if error > 0 else ""
+    return _number(row[key], digits) + below
 
 
 def _number(value: float, digits: int) -> str:

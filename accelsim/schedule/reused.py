@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Prepared
+from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.mapper.contenders import Price
@@ -16,6 +17,7 @@ from accelsim.mapper.problem import Problem, problem_of
 from accelsim.mapper.search import Problems, best_fitting
 from accelsim.plan import Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import Kind
+from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
@@ -90,6 +92,17 @@ def _counters(prepared: Prepared, boxes: Ints, spatial: Unrolling | None, chip: 
     return DATAFLOWS[chip.dataflow].tile_counters(prepared, boxes, chip, spatial=spatial)
 
 
+def _toggles(
+    trace: LayerTrace,
+    boxes: Ints,
+    spatial: Unrolling | None,
+    exact: bool,
+    seed: tuple[int, ...],
+    chip: Accelerator,
+) -> ToggleCounts:
+    return layer_toggles(trace, boxes, chip, spatial, exact=exact, seed=seed)
+
+
 _PRICED = (Price, Plan, Unrolling)
 PREPARED = Kind(
     "prepared tensors",
@@ -114,3 +127,4 @@ PROBLEM = Kind("mapper's tilings", _problem, _SPACE, on_disk=False)
 PLAN = Kind("plan", _price, (*_SPACE, "dram", "clock_mhz", "dma"), types=_PRICED)
 PRICED_PLAN = Kind("plan by energy", _price, tuple(Accelerator.model_fields), types=_PRICED)
 TILE_COUNTS = Kind("counts of tiles", _counters, _ARRAY)
+TOGGLES = Kind("toggles", _toggles, _ARRAY, types=(ToggleCounts,))

@@ -131,7 +131,7 @@ def cache_study(
     rows: list[dict[str, Any]] = []
     touches, seconds = 0, 0.0
     for name in layers:
-        managed = simulate(one.layer(name), chip).layer_results[0]
+        managed = simulate(one.layer(name), chip, toggles="off").layer_results[0]
         rows.append(_scratchpad_row(managed, chip))
         for order, plan in _orders(managed, one.layer(name), chip).items():
             for cache in caches:
@@ -165,7 +165,8 @@ def _orders(managed: LayerResult, trace: LayerTrace, chip: Accelerator) -> dict[
     plans = {"tiled": managed.plan}
     half = chip.scratchpad.model_copy(update={"capacity_bytes": chip.scratchpad.capacity_bytes // 2})
     try:
-        halved = simulate(trace, chip.model_copy(update={"scratchpad": half})).layer_results[0].plan
+        smaller = chip.model_copy(update={"scratchpad": half})
+        halved = simulate(trace, smaller, toggles="off").layer_results[0].plan
     except PlanError:
         halved = None
     if halved is not None:

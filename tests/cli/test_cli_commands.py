@@ -271,7 +271,7 @@ def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path:
     write(from_layers("net", [conv, fc]), tmp_path / "net.safetensors")
     done = run(
         "run", tmp_path / "net.safetensors", "--hardware", "dense-16x16", "--hardware", "eie-64",
-        "--skip-unsupported", "--out", tmp_path / "out",
+        "--skip-unsupported", "--toggles", "off", "--out", tmp_path / "out",
     )  # fmt: skip
     assert "Not run: layer conv1 (eie-64: column_broadcast runs fully connected" in " ".join(
         done.stdout.split()
@@ -282,7 +282,7 @@ def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path:
         assert document["summary"]["dense_macs"] == 32
     swept = run(
         "sweep", tmp_path / "net.safetensors", "--hardware", "eie-64", "--over", "pe_array.queue_depth=1,2",
-        "--workers", 1, "--skip-unsupported", "--out", tmp_path / "sweep", "--json",
+        "--workers", 1, "--skip-unsupported", "--toggles", "off", "--out", tmp_path / "sweep", "--json",
     )  # fmt: skip
     assert [point["left_out"] for point in json.loads(swept.stdout)["points"]] == ["conv1", "conv1"]
 

@@ -125,7 +125,7 @@ def trace():
     ],
 )
 def test_pes_add_up_to_what_the_run_counted(trace, tmp_path, chip, settings, options):
-    run = simulate(trace, load_hardware(chip, list(settings)), **options)
+    run = simulate(trace, load_hardware(chip, list(settings)), **options, toggles="off")
     write_run(run, tmp_path)
     table, left_out = pe_table(trace, tmp_path)
     assert left_out == []
@@ -146,7 +146,7 @@ def test_another_trace_or_dataflow_is_refused(trace, tmp_path):
     write_run(simulate(trace, load_hardware("both-skip-16x16")), tmp_path / "a")
     with pytest.raises(InputError, match="a run of another trace"):
         pe_table(digits_trace("digits-mlp"), tmp_path / "a")
-    write_run(simulate(trace, load_hardware("systolic-weights-16x32")), tmp_path / "b")
+    write_run(simulate(trace, load_hardware("systolic-weights-16x32"), toggles="off"), tmp_path / "b")
     with pytest.raises(InputError, match="PEs are counted for inner_join, not systolic"):
         pe_table(trace, tmp_path / "b")
 

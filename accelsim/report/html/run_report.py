@@ -237,7 +237,8 @@ def _command(run: RunTables, facts: dict[str, Any]) -> str:
     ):
         if key in facts:
             words += [option, str(facts[key])]
-    words += ["--toggles", str(facts["toggles"])] if "toggles" in facts else []
+    if (toggles := facts.get("toggles", "off")) != "sampled":  # a run that does not say counted none
+        words += ["--toggles", str(toggles)]
     words += [flag for key, flag in _FLAGS.items() if key in facts]
     words += ["--together"] if run.summary.get("together") else []
     return shlex.join(words)
