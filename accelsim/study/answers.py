@@ -135,6 +135,7 @@ def fronts(
         table["front"],
         knees,
         f"{study.name}: front of {', '.join(names)}",
+        joined=len(names) == 2,
     )
     return Fronts(table, sensitivity(points, study), drawn)
 
