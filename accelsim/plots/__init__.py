@@ -27,7 +27,7 @@ picture            data                     shows
 =================  =======================  =================================================================
 """
 
-from accelsim.plots.balance import balance_table, with_utilisation
+from accelsim.plots.balance import balance_table, pe_axes, with_utilisation
 from accelsim.plots.cache import cache
 from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
@@ -66,6 +66,7 @@ __all__ = [
     "formats",
     "heatmap",
     "pareto",
+    "pe_axes",
     "places",
     "points",
     "roofline",
