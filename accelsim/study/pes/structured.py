@@ -25,21 +25,22 @@ from accelsim.study.pes.operands import (
 )
 
 
-def activations_of(operands: Operands, box: Ints, chip: Accelerator, held: None) -> Floats:
-    """Positions on each column with an activation: float64 [columns, groups, taps, channels]."""
-    return by_position(operands, box, chip.pe_array.columns)
+def activations_of(operands: Operands, box: Ints, chip: Accelerator, held: None) -> tuple[Floats, int]:
+    """Positions on each column with an activation: float64 [columns, groups, taps, channels]; slots."""
+    array = of_kind(chip.pe_array, StructuredArray)
+    return by_position(operands, box, array.columns), _slots_of_a_tap(operands, box, array)
 
 
-def pes_of(operands: Operands, box: Ints, chip: Accelerator, held: None, seen: Floats) -> Counts:
+def pes_of(operands: Operands, box: Ints, chip: Accelerator, held: None, seen: tuple[Floats, int]) -> Counts:
     """Lane-cycles of each PE in a tile: effectual MACs, and slots; int64 [1, rows, columns] each."""
     array = of_kind(chip.pe_array, StructuredArray)
     positions = spread(positions_of(box), array.columns)
     mac, slot = np.zeros((2, array.rows, array.columns))
     for group, weights in operands.groups(box):
-        rows, columns = folded(weights, array.rows), seen[:, group]
+        rows, columns = folded(weights, array.rows), seen[0][:, group]
         mac += rows.reshape(array.rows, -1) @ columns.reshape(array.columns, -1).T
         filters = spread(len(weights), array.rows)
-        slot += np.outer(filters, positions) * weights.shape[1] * _slots_of_a_tap(operands, box, array)
+        slot += np.outer(filters, positions) * weights.shape[1] * seen[1]
     return whole(mac, slot)
 
 
