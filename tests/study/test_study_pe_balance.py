@@ -50,7 +50,7 @@ def test_pes_add_up_to_what_the_run_counted(trace, tmp_path, chip, settings, opt
 )
 def test_pes_of_chips_that_run_some_layers_add_up_too(tmp_path, network, chip, settings):
     trace, loaded = digits_trace(network), load_hardware(chip, list(settings))
-    run = simulate(trace, loaded, left_out=unsupported_layers(network_of(trace), loaded))
+    run = simulate(trace, loaded, left_out=unsupported_layers(network_of(trace), loaded), toggles="off")
     write_run(run, tmp_path)
     table, left_out = pe_table(trace, tmp_path)
     assert left_out == []
@@ -60,7 +60,7 @@ def test_pes_of_chips_that_run_some_layers_add_up_too(tmp_path, network, chip, s
 
 
 def test_a_miscount_is_told_and_not_written(trace, tmp_path, monkeypatch):
-    write_run(simulate(trace, load_hardware("both-skip-16x16")), tmp_path)
+    write_run(simulate(trace, load_hardware("both-skip-16x16"), toggles="off"), tmp_path)
     right = pe_balance.pe_lane_cycles
     monkeypatch.setattr(pe_balance, "pe_lane_cycles", lambda *given: tuple(one + 1 for one in right(*given)))
     with pytest.raises(AccelsimError, match="but the run counted"):
@@ -69,14 +69,14 @@ def test_a_miscount_is_told_and_not_written(trace, tmp_path, monkeypatch):
 
 
 def test_another_trace_is_refused(trace, tmp_path):
-    write_run(simulate(trace, load_hardware("both-skip-16x16")), tmp_path / "a")
+    write_run(simulate(trace, load_hardware("both-skip-16x16"), toggles="off"), tmp_path / "a")
     with pytest.raises(InputError, match="a run of another trace"):
         pe_table(digits_trace("digits-mlp"), tmp_path / "a")
 
 
 def test_the_most_uneven_layers_are_drawn_first(trace, tmp_path):
     write(network_of(trace), tmp_path / "t.safetensors")
-    write_run(simulate(trace, load_hardware("both-skip-16x16")), tmp_path / "run")
+    write_run(simulate(trace, load_hardware("both-skip-16x16"), toggles="off"), tmp_path / "run")
     done = write_heatmaps(tmp_path / "t.safetensors", tmp_path / "run")
     uneven = done.balance["uneven_lane_cycles"].tolist()
     assert uneven == sorted(uneven, reverse=True)
