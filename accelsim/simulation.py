@@ -24,6 +24,7 @@ from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
+from accelsim.plan_file import check_layers, told_where
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.reuse import OFF, Off
 from accelsim.schedule.between import keep_schedule
@@ -110,8 +111,7 @@ def simulate(
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table, trace = table_of(chip), network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
-    if unknown := sorted(set(plans or {}) - names):
-        raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
+    check_layers(plans or {}, names)
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out)
     between = _checked_between(between_layers, chip)
@@ -189,7 +189,8 @@ def _step(
         result = operation_result(one, node, *shared, held[0])
         # An operation leaves the array's registers and buses as they are.
         return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
-    return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
+    with told_where(of.plans, node.layer.name):
+        return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:

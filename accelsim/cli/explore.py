@@ -98,7 +98,7 @@ def between_layers(
         Path("results/between-layers"), "--out", help="folder of the runs and the table"
     ),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of sampled checks and toggles, drawn outputs"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of sampled checks and toggles, drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
@@ -140,7 +140,7 @@ def hold(
     toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
     order_channels: bool = ORDER_CHANNELS,
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of the sample"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of the sample"),
     as_json: bool = JSON,
 ) -> None:
     """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
@@ -178,8 +178,8 @@ def verify(
     trace: Path | None = typer.Argument(None, help="a trace; none: drawn layers only"),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     every: bool = typer.Option(False, "--all", help="every shipped chip"),
-    seconds: float = typer.Option(60, "--seconds", min=0, help="budget, shared by the chips"),
-    seed: int = typer.Option(0, "--seed", help="of the tiles and layers drawn"),
+    seconds: float = typer.Option(60, "--seconds", min=0.1, help="budget, shared by the chips"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of the tiles and layers drawn"),
     as_json: bool = JSON,
 ) -> None:
     """Hold the fast kernel to the cycle-stepping reference, on every counter, on your own tensors."""
@@ -205,7 +205,7 @@ def verify(
 @guarded
 def reproduce(
     name: str = typer.Argument("list", help="a published table, `list` or `all`"),
-    seed: int = typer.Option(0, "--seed", help="of what is drawn at random"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of what is drawn at random"),
     out: Path | None = typer.Option(None, "--out", help="folder of the tables as CSV"),
     as_json: bool = JSON,
 ) -> None:
@@ -251,7 +251,7 @@ def reproduce(
 @guarded
 def formats(
     out: Path = typer.Option(Path("results/formats"), "--out", help="folder of the tables and the picture"),
-    seed: int = typer.Option(0, "--seed", help="of positions and values"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of positions and values"),
     as_json: bool = JSON,
 ) -> None:
     """Bytes of every encoding against density: a table, the crossings, a picture."""

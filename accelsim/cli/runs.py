@@ -103,7 +103,7 @@ def run(
     fuse: list[str] = FUSE,
     dram_trace: Path | None = DRAM_TRACE,
     timeline_tiles: int = TIMELINE_TILES,
-    seed: int = typer.Option(0, "--seed", help="of sampled checks and toggles, drawn outputs"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of sampled checks and toggles, drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""

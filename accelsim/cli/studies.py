@@ -89,7 +89,7 @@ def cache_study(
     overrides: list[str] = SET,
     line_bytes: int = typer.Option(64, "--line-bytes", help="of a cache line"),
     ways: int = typer.Option(8, "--ways", help="lines of a set"),
-    seed: int = typer.Option(0, "--seed", help="of random replacement and of synthetic zeros"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of random replacement and of synthetic zeros"),
     out: Path = typer.Option(Path("results/cache"), "--out", help="folder of the table and the picture"),
     as_json: bool = JSON,
 ) -> None:
@@ -148,7 +148,7 @@ def compression(
     ),
     toggles: str = TOGGLES,
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of filled weights, synthetic zeros and sampled checks"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of filled weights, drawn zeros, sampled checks"),
     out: Path = typer.Option(Path("results/compression"), "--out", help="folder of tables and pictures"),
     as_json: bool = JSON,
 ) -> None:
