@@ -14,7 +14,8 @@
       DatapathError       an arithmetic result that cannot be  (exit code 1)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class AccelsimError(Exception):
@@ -61,3 +62,9 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """The first few names, and how many more there are: for messages."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What may have been meant, to end a message with; empty if nothing is near."""
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

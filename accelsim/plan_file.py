@@ -13,16 +13,51 @@ An empty `resident` of a whole plan means that none is, as `none` does; an empty
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from accelsim.errors import PlanError
+from accelsim.errors import PlanError, listed, nearest
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Fixed, Operand, Plan, Unrolling
 
 _SIZES = ("tile_n", "tile_k", "tile_c", "tile_p", "tile_q")
 COLUMNS = ("layer", "order", *_SIZES, "resident", "spatial")
 _SPATIAL = re.compile(r"K([1-9][0-9]{0,7})\+NPQ([1-9][0-9]{0,7})\+CRS([1-9][0-9]{0,7})", re.ASCII)
+
+
+class PlansOfFile(dict[str, Plan | Fixed]):
+    """Plans by layer, and where each stands: `places`, file and line by layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, str] = {}
+
+
+def place_of(plans: Mapping[str, Plan | Fixed], name: str) -> str | None:
+    """File and line of a layer's plan; None if it is of no file."""
+    return plans.places.get(name) if isinstance(plans, PlansOfFile) else None
+
+
+def check_layers(plans: Mapping[str, Plan | Fixed], layers: Collection[str]) -> None:
+    """Raise PlanError if a plan is of none of these layers."""
+    if unknown := sorted(set(plans) - set(layers)):
+        raise PlanError(
+            f"{place_of(plans, unknown[0]) or 'plans'}: no layer {', '.join(unknown)}; layers: "
+            f"{listed(sorted(layers))}{nearest(unknown[0], layers)}"
+        )
+
+
+@contextmanager
+def told_where(plans: Mapping[str, Plan | Fixed], name: str) -> Iterator[None]:
+    """Errors of a layer's plan begin with where it stands, if it is of a file."""
+    try:
+        yield
+    except PlanError as error:
+        place = place_of(plans, name)
+        if place is None:
+            raise
+        raise PlanError(f"{place}: {error}") from error
 
 
 def plans_csv(plans: Mapping[str, Plan | Fixed]) -> bytes:
@@ -39,8 +74,8 @@ def plans_csv(plans: Mapping[str, Plan | Fixed]) -> bytes:
     return text.getvalue().encode()
 
 
-def read_plans(path: str | Path) -> dict[str, Plan | Fixed]:
-    """Plans by layer, or what is fixed of them.
+def read_plans(path: str | Path) -> PlansOfFile:
+    """Plans by layer, or what is fixed of them, and where each stands.
 
     Raises
     ------
@@ -49,7 +84,7 @@ def read_plans(path: str | Path) -> dict[str, Plan | Fixed]:
         its column. Whether a plan can cut its layer is asked where they meet.
     """
     file = Path(path)
-    plans: dict[str, Plan | Fixed] = {}
+    plans = PlansOfFile()
     try:
         rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines(), strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -63,16 +98,16 @@ def read_plans(path: str | Path) -> dict[str, Plan | Fixed]:
         name, plan = _plan(f"{file}:{number}", cells)
         if name in plans:
             raise PlanError(f"{file}:{number}: two plans of layer {name!r}")
-        plans[name] = plan
+        plans[name], plans.places[name] = plan, f"{file}:{number}"
     return plans
 
 
 def whole_plans(path: str | Path) -> dict[str, Plan]:
     """As `read_plans`; raises PlanError too if a row leaves something open."""
-    plans = {}
-    for name, plan in read_plans(path).items():
+    plans, given = {}, read_plans(path)
+    for name, plan in given.items():
         if isinstance(plan, Fixed):
-            raise PlanError(f"{path}: the plan of layer {name!r} has empty cells")
+            raise PlanError(f"{given.places[name]}: the plan of layer {name!r} has empty cells")
         plans[name] = plan
     return plans
 

@@ -7,6 +7,7 @@ know no plots; `accelsim.plots` draws them.
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from accelsim import units
@@ -129,7 +130,7 @@ class LayerResult:
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
             **{name: t[name] for name in (*COUNTERS, *TRAFFIC) if not name.endswith("_lane_cycles")},
             **self._of_banks(),
-            **(self.toggles.columns() if self.toggles else {}),
+            **(self.toggles.columns(self.energy) if self.toggles else {}),
             "outputs_drawn": self.outputs_drawn,
             "outputs_checked": self.outputs_checked,
             "outputs_checked_whole": self.outputs_checked_whole,
@@ -234,6 +235,8 @@ class NetworkResult:
         saved = sum(r.saved_dram_bytes for r in self.layer_results)
         bill = [row for r in self.layer_results for row in r.energy]
         p05, p95 = interval(self._draws.of_all())
+        # Of samples of their own: squares add up.
+        errors = [r.toggles.error_pj(r.energy) for r in self.layer_results if r.toggles]
         return {
             "chip": self.chip.name,
             "network": self.network,
@@ -253,6 +256,7 @@ class NetworkResult:
             "energy_uj_high": math.fsum([row.high_pj for row in bill]) / 1e6 / self.inputs,
             "energy_uj_p05": ratio(p05 / 1e6, self.inputs),
             "energy_uj_p95": ratio(p95 / 1e6, self.inputs),
+            "energy_uj_toggle_error": math.hypot(*errors) / 1e6 / self.inputs if errors else math.nan,
             "power_mw": ratio(joule * 1e3, seconds),
             "on_chip_power_mw": ratio(on_chip * 1e3, seconds),
             **dict(zip(("area_mm2", "area_low_mm2", "area_high_mm2"), self.area_mm2, strict=True)),
@@ -286,10 +290,7 @@ def ratio(numerator: float, denominator: float) -> float:
 
 def spread(values: list[int] | list[float]) -> float:
     """Sample standard deviation; 0 for a single value."""
-    if len(values) < 2:
-        return 0.0
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    return stdev(values) if len(values) > 1 else 0.0
 
 
 def weighted(results: list[LayerResult], name: str) -> float:

@@ -24,6 +24,7 @@ from accelsim.machine.inputs import needs_runs
 from accelsim.mapper.costs import OBJECTIVES
 from accelsim.network import LayerNode
 from accelsim.plan import Fixed, Objective, Plan
+from accelsim.plan_file import check_layers, told_where
 from accelsim.results import LayerResult, NetworkResult
 from accelsim.reuse import OFF, Off
 from accelsim.schedule.between import keep_schedule
@@ -69,7 +70,7 @@ def simulate(
     together: bool = False,
     balance_filters: bool = False,
     order_channels: bool = False,
-    toggles: Toggling = "off",
+    toggles: Toggling = "sampled",
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,
@@ -88,7 +89,8 @@ def simulate(
     together : the trace's N inputs run as one batch, whose tiles may hold several; else each on its own
     balance_filters : filters run in the order of their non-zero weights (`mapper.balance`)
     order_channels : channels run in an order of little Hamming distance (`mapper.hamming`)
-    toggles : `sampled` or `exact`: bits that change are counted, and they are priced (docs/energy.md)
+    toggles : of bits that change, which are priced (docs/energy.md): `sampled`, `exact` (all are counted),
+        or `off` (bits that are loaded and sent are priced in their place)
     between_layers : `dram`, every tensor goes to DRAM and back; `keep`, some stay in the scratchpad, as the
         objective has it; `fuse`, and chains run band by band (docs/between_layers.md); or BetweenLayers
     threads : layers counted at once (default: the machine's cores); the result does not depend on it
@@ -109,8 +111,7 @@ def simulate(
     chip = hardware if isinstance(hardware, Accelerator) else load_hardware(hardware)
     table, trace = table_of(chip), network_of(traces)
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
-    if unknown := sorted(set(plans or {}) - names):
-        raise InputError(f"plans: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
+    check_layers(plans or {}, names)
     left_out = dict(left_out or {})
     _check_supported(trace, chip, names, left_out, reuse)
     between = _checked_between(between_layers, chip)
@@ -162,7 +163,7 @@ def _provenance(trace: NetworkTrace, of: _Setting) -> dict[str, Any]:
         "objective": of.objective,
         **({"filters": "in the order of their non-zero weights"} if of.balance_filters else {}),
         **({"channels": "in an order of little Hamming distance"} if of.order_channels else {}),
-        **({"toggles": of.toggles} if of.toggles != "off" else {}),
+        "toggles": of.toggles,
         **trace.network.provenance,
     }
 
@@ -188,7 +189,8 @@ def _step(
         result = operation_result(one, node, *shared, held[0], of.reuse)
         # An operation leaves the array's registers and buses as they are.
         return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
-    return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
+    with told_where(of.plans, node.layer.name):
+        return [run_alone(_input(one, node, of), node, *shared, held[0], of.seed)]
 
 
 def _running(trace: NetworkTrace, of: _Setting) -> list[Node]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import PlanError
 from accelsim.plan import LOOPS, NOTHING_FIXED, Fixed, Plan, Unrolling
-from accelsim.plan_file import fixed_parts, plans_csv, read_plans, whole_plans
+from accelsim.plan_file import check_layers, fixed_parts, plans_csv, read_plans, told_where, whole_plans
 from accelsim.zoo import workloads_folder
 
 pytestmark = pytest.mark.small
@@ -93,8 +93,32 @@ def test_empty_cells_are_what_the_mapper_chooses(tmp_path: Path) -> None:
     }
     file.write_bytes(plans_csv(plans))
     assert read_plans(file) == plans
-    with pytest.raises(PlanError, match="the plan of layer 'a' has empty cells"):
+    with pytest.raises(PlanError, match=r"plans\.csv:2: the plan of layer 'a' has empty cells"):
         whole_plans(file)
+
+
+def test_a_plan_of_no_layer_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text(f"{HEAD}conv1,,,8,,,,,\n\nconv22,,,8,,,,,\n")
+    check_layers(read_plans(file), ["conv1", "conv22"])
+    with pytest.raises(PlanError) as told:
+        check_layers(read_plans(file), ["conv1", "conv2"])
+    assert str(told.value) == (f"{file}:4: no layer conv22; layers: conv1, conv2; did you mean 'conv2'?")
+    with pytest.raises(PlanError, match=r"^plans: no layer fc; layers: conv1$"):
+        check_layers({"fc": NOTHING_FIXED}, ["conv1"])
+
+
+def test_an_error_of_a_plan_begins_with_its_line_if_it_has_one(tmp_path: Path) -> None:
+    file = tmp_path / "plans.csv"
+    file.write_text(f"{HEAD}conv1,,,8,,,,,\n")
+    for plans, name, start in (
+        (read_plans(file), "conv1", f"{file}:2: "),
+        (read_plans(file), "conv2", ""),
+        ({"conv1": NOTHING_FIXED}, "conv1", ""),
+    ):
+        with pytest.raises(PlanError) as told, told_where(plans, name):
+            raise PlanError("tile_c must be all")
+        assert str(told.value) == f"{start}tile_c must be all"
 
 
 def test_fixed_parts_are_read_from_texts() -> None:

@@ -38,6 +38,12 @@ SKIP_UNSUPPORTED = typer.Option(
 OBJECTIVE = typer.Option(
     "cycles", "--objective", help="what the mapper minimises: cycles, dram, energy, or edp (energy x cycles)"
 )
+TOGGLES = typer.Option(
+    "sampled",
+    "--toggles",
+    help="bits that change in registers and on wires, which are priced: sampled (40 pieces of work of each "
+    "layer), exact (all), or off (bits loaded and sent are priced in their place)",
+)
 JSON = typer.Option(False, "--json", help="machine-readable output, and nothing else on standard output")
 
 

@@ -83,7 +83,7 @@ def share(
     out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
     bits: int = typer.Option(..., "--bits", help="of the codebook's index, 1 to 8"),
     initialisation: str = typer.Option("linear", "--initialisation", help="linear, density or random"),
-    seed: int = typer.Option(0, "--seed", help="of random initialisation"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of random initialisation"),
     as_json: bool = JSON,
 ) -> None:
     """Share a trace's weights by k-means codebooks, one per layer."""

@@ -11,6 +11,7 @@ from accelsim.cli.app import (
     JSON,
     OBJECTIVE,
     SKIP_UNSUPPORTED,
+    TOGGLES,
     app,
     guarded,
     objective_of,
@@ -44,6 +45,7 @@ def sweep(
     workers: int = typer.Option(2, "--workers", min=1, help="processes"),
     objective: str = OBJECTIVE,
     skip_unsupported: bool = SKIP_UNSUPPORTED,
+    toggles: str = TOGGLES,
     reuse: bool = typer.Option(True, "--reuse/--no-reuse", help="of what points share"),
     as_json: bool = JSON,
 ) -> None:
@@ -52,7 +54,7 @@ def sweep(
     from accelsim.reuse import DISK_BYTES
     from accelsim.study.sweep import points, run_sweep
 
-    axes, chosen_for = points(over), objective_of(objective)
+    axes, chosen_for, toggling = points(over), objective_of(objective), toggling_of(toggles)
     open_trace(trace)  # a bad file is an error before any process starts
     with steps("points", len(axes)) as progress:
         done = run_sweep(
@@ -64,6 +66,7 @@ def sweep(
             workers=workers,
             objective=chosen_for,
             skip_unsupported=skip_unsupported,
+            toggles=toggling,
             reuse_bytes=DISK_BYTES if reuse else 0,
             progress=progress,
         )
@@ -77,7 +80,7 @@ def sweep(
         )
     else:
         shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
-        shown += ["utilisation_fraction", "bound_by", "error"]
+        shown += ["energy_uj_toggle_error", "utilisation_fraction", "bound_by", "error"]
         table = done.table[[c for c in shown if c in done.table]]
         formats = {name: partial(number, digits=DIGITS[name]) for name in table if name in DIGITS}
         print(table.to_string(index=False, formatters=formats, na_rep="-"))
@@ -94,11 +97,12 @@ def between_layers(
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     overrides: list[str] = OVERRIDES,
     objective: str = OBJECTIVE,
+    toggles: str = TOGGLES,
     out: Path = typer.Option(
         Path("results/between-layers"), "--out", help="folder of the runs and the table"
     ),
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of sampled checks and toggles, drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """What keeping tensors in the scratchpad between layers saves: DRAM bytes, cycles, energy."""
@@ -106,7 +110,7 @@ def between_layers(
     from accelsim.schedule.held import MODES
     from accelsim.study.between_layers import between_layers as compared
 
-    chosen_for, opened = objective_of(objective), open_trace(trace)
+    chosen_for, toggling, opened = objective_of(objective), toggling_of(toggles), open_trace(trace)
     chips = [load_hardware(name, overrides) for name in hardware]
     count = len(chips) * len(MODES) * len(opened.network.nodes) * opened.inputs_count
     with steps(trace.stem, count) as progress:
@@ -115,6 +119,7 @@ def between_layers(
             chips,
             out / trace.stem,
             objective=chosen_for,
+            toggles=toggling,
             threads=threads,
             seed=seed,
             progress=progress,
@@ -139,7 +144,7 @@ def hold(
     toggles: str = typer.Option("sampled", "--toggles", help="sampled or exact"),
     order_channels: bool = ORDER_CHANNELS,
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of the sample"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of the sample"),
     as_json: bool = JSON,
 ) -> None:
     """What holding operands saves: accesses and toggles of compute, gate without and with hold, skip."""
@@ -177,8 +182,8 @@ def verify(
     trace: Path | None = typer.Argument(None, help="a trace; none: drawn layers only"),
     hardware: list[str] = typer.Option(list(CHIPS), "--hardware", help="a shipped chip or a YAML file"),
     every: bool = typer.Option(False, "--all", help="every shipped chip"),
-    seconds: float = typer.Option(60, "--seconds", min=0, help="budget, shared by the chips"),
-    seed: int = typer.Option(0, "--seed", help="of the tiles and layers drawn"),
+    seconds: float = typer.Option(60, "--seconds", min=0.1, help="budget, shared by the chips"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of the tiles and layers drawn"),
     as_json: bool = JSON,
 ) -> None:
     """Hold the fast kernel to the cycle-stepping reference, on every counter, on your own tensors."""
@@ -204,7 +209,7 @@ def verify(
 @guarded
 def reproduce(
     name: str = typer.Argument("list", help="a published table, `list` or `all`"),
-    seed: int = typer.Option(0, "--seed", help="of what is drawn at random"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of what is drawn at random"),
     out: Path | None = typer.Option(None, "--out", help="folder of the tables as CSV"),
     as_json: bool = JSON,
 ) -> None:
@@ -250,7 +255,7 @@ def reproduce(
 @guarded
 def formats(
     out: Path = typer.Option(Path("results/formats"), "--out", help="folder of the tables and the picture"),
-    seed: int = typer.Option(0, "--seed", help="of positions and values"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of positions and values"),
     as_json: bool = JSON,
 ) -> None:
     """Bytes of every encoding against density: a table, the crossings, a picture."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from accelsim.trace import NetworkTrace
 
 
+_OF_PYTORCH = (".pt", ".pth", ".pt2", ".ckpt", ".torchscript")
+
+
 @app.command("import")
 @guarded
 def import_model(
@@ -35,7 +38,7 @@ def import_model(
     ),
     weight_density: float = typer.Option(1.0, "--weight-density", help="of a topology's synthetic tensors"),
     activation_density: float = typer.Option(1.0, "--activation-density", help="the same for activations"),
-    seed: int = typer.Option(0, "--seed", help="of a topology's synthetic tensors"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of a topology's synthetic tensors"),
     as_json: bool = JSON,
 ) -> None:
     """Quantise a model and capture it on real inputs; draw a topology's tensors; or read a folder's."""
@@ -46,6 +49,7 @@ def import_model(
     elif model.suffix == ".csv":
         trace = _topology(model, weight_density, activation_density, seed)
     else:
+        _check_exported(model)
         if inputs is None:
             raise InputError("--inputs is needed: activations are captured on real inputs")
         samples = read_samples(inputs)
@@ -69,6 +73,17 @@ def import_model(
         kinds = Counter(part.split(" '")[0] for part in parts)
         print(f"{place}: {', '.join(f'{count} {kind}' for kind, count in kinds.items()) or 'nothing'}")
     print("refused: nothing")
+
+
+def _check_exported(model: Path) -> None:
+    """Raise InputError for a file of PyTorch's: it has weights, or code, and no graph to read."""
+    if model.suffix in _OF_PYTORCH:
+        onnx = f"{model.stem}.onnx"
+        raise InputError(
+            f"{model}: PyTorch's files have no graph that can be read; export the model to ONNX in Python: "
+            f"torch.onnx.export(model.eval(), (example,), '{onnx}'), example one input as a tensor; then: "
+            f"accelsim import {onnx} --inputs inputs.npy --out FILE (docs/howto/import_a_network.md)"
+        )
 
 
 def read_samples(path: Path) -> list[Any]:

@@ -65,10 +65,11 @@ def hardware_check(
     chips: list[str] = typer.Argument(help="YAML files"), overrides: list[str] = SET, as_json: bool = JSON
 ) -> None:
     """Check files; every error at once, with file, line and key."""
+    from accelsim.energy.dram import other_memory
     from accelsim.hardware import hardware_hash, load_hardware
 
     rows = [
-        {"file": c, "name": h.name, "hash": hardware_hash(h)}
+        {"file": c, "name": h.name, "hash": hardware_hash(h), "note": other_memory(h)}
         for c in chips
         for h in [load_hardware(c, overrides)]
     ]
@@ -76,7 +77,9 @@ def hardware_check(
         show(rows)
         return
     for row in rows:
-        print(f"{row['file']}: {row['name']} is right (hash {row['hash'][:12]})")
+        print(f"{row['file']}: {row['name']} is right (hash {str(row['hash'])[:12]})")
+        if row["note"]:
+            print(f"note: {row['note']}")
 
 
 @hardware_app.command("area")

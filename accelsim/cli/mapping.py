@@ -23,7 +23,7 @@ def map_plans(
     ),
     objective: str = OBJECTIVE,
     out: Path = typer.Option(Path("results/map"), "--out", help="folder of plans, table and picture"),
-    seed: int = typer.Option(0, "--seed", help="of drawn outputs"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """The best plan of each layer, and the plans that none dominates: DRAM bytes, cycles, energy."""

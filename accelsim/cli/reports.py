@@ -42,7 +42,7 @@ def heatmap(
     layers: list[str] = typer.Option([], "--layer", help="layers to draw (default: the three most uneven)"),
     as_json: bool = JSON,
 ) -> None:
-    """Count what each PE of a finished run did; draw the layers whose PEs are most uneven (inner_join)."""
+    """Count what each PE of a finished run did; draw the layers whose PEs are most uneven."""
     from accelsim.study.pe_balance import write_heatmaps
 
     done = write_heatmaps(trace, folder, layers)

@@ -11,6 +11,7 @@ from accelsim.cli.app import (
     JSON,
     OBJECTIVE,
     SKIP_UNSUPPORTED,
+    TOGGLES,
     app,
     command_text,
     guarded,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from accelsim.hardware import Accelerator
     from accelsim.results import NetworkResult
     from accelsim.schedule.held import BetweenLayers
+    from accelsim.toggles import Toggling
     from accelsim.trace import NetworkTrace
 
 TRACES = typer.Argument(None, help="traces (.safetensors, .npz, folder of .npy); none: the shipped example")
@@ -37,12 +39,6 @@ OVERRIDES = typer.Option([], "--set", metavar="KEY=VALUE", help="override a key 
 BASELINE = typer.Option(None, "--baseline", help="chip that speed-ups refer to (default: the first)")
 BALANCE_FILTERS = typer.Option(
     False, "--balance-filters", help="filters run in the order of their non-zero weights"
-)
-TOGGLES = typer.Option(
-    "off",
-    "--toggles",
-    help="count the bits that change in registers and on wires, and price them: sampled, exact or off "
-    "(sampled: 40 pieces of work of each layer)",
 )
 ORDER_CHANNELS = typer.Option(
     False, "--order-channels", help="channels run in an order in which successive words differ in few bits"
@@ -107,13 +103,13 @@ def run(
     fuse: list[str] = FUSE,
     dram_trace: Path | None = DRAM_TRACE,
     timeline_tiles: int = TIMELINE_TILES,
-    seed: int = typer.Option(0, "--seed", help="of sampled checks and drawn outputs"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of sampled checks and toggles, drawn outputs"),
     as_json: bool = JSON,
 ) -> None:
     """Run traces on chips; without a trace: a real network and a real photograph on three chips."""
     between, toggling = _between(between_layers, keep, fuse), toggling_of(toggles)
     if not traces:
-        return _main_job(out, between, threads, seed, as_json, toggling != "off" or order_channels)
+        return _main_job(out, between, toggling, order_channels, threads, seed, as_json)
     from accelsim.plan_file import read_plans
     from accelsim.study.runs import run_on_chips
 
@@ -188,15 +184,27 @@ def _write_dram_traces(
 
 
 def _main_job(
-    out: Path, between: "BetweenLayers", threads: int | None, seed: int, as_json: bool, with_toggles: bool
+    out: Path,
+    between: "BetweenLayers",
+    toggles: "Toggling",
+    order_channels: bool,
+    threads: int | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
-    if with_toggles:
-        raise InputError("--toggles and --order-channels need a trace: accelsim run TRACE")
     from accelsim.report import as_text, kinds_table
     from accelsim.study.main_job import BASELINE, NETWORK, main_job
 
     with steps(NETWORK) as progress:
-        job = main_job(out, between_layers=between, threads=threads, seed=seed, progress=progress)
+        job = main_job(
+            out,
+            between_layers=between,
+            toggles=toggles,
+            order_channels=order_channels,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
     if as_json:
         show(job.document())
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from accelsim.cli.app import JSON, app, guarded, show, steps, wrapped
+from accelsim.cli.app import JSON, TOGGLES, app, guarded, show, steps, toggling_of, wrapped
 from accelsim.cli.inputs import SET
 from accelsim.errors import InputError, listed
 
@@ -89,7 +89,7 @@ def cache_study(
     overrides: list[str] = SET,
     line_bytes: int = typer.Option(64, "--line-bytes", help="of a cache line"),
     ways: int = typer.Option(8, "--ways", help="lines of a set"),
-    seed: int = typer.Option(0, "--seed", help="of random replacement and of synthetic zeros"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of random replacement and of synthetic zeros"),
     out: Path = typer.Option(Path("results/cache"), "--out", help="folder of the table and the picture"),
     as_json: bool = JSON,
 ) -> None:
@@ -146,8 +146,9 @@ def compression(
     density: float = typer.Option(
         0.4, "--density", help="kept weights of networks without zeros of their own"
     ),
+    toggles: str = TOGGLES,
     threads: int | None = typer.Option(None, "--threads", min=1, help="layers counted at once"),
-    seed: int = typer.Option(0, "--seed", help="of filled weights, synthetic zeros and sampled checks"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of filled weights, drawn zeros, sampled checks"),
     out: Path = typer.Option(Path("results/compression"), "--out", help="folder of tables and pictures"),
     as_json: bool = JSON,
 ) -> None:
@@ -160,13 +161,19 @@ def compression(
     from accelsim.study.compression_variants import VARIANTS
     from accelsim.study.traces import open_network
 
-    chips = [load_hardware(name, overrides) for name in hardware or presets()]
+    chips, toggling = [load_hardware(name, overrides) for name in hardware or presets()], toggling_of(toggles)
     documents = {}
     for name in networks or ["pose-detection"]:
         trace = open_network(name, seed)
         with steps(trace.network.name, len(chips) * len(VARIANTS)) as progress:
             done = compression_study(
-                trace, chips, density=density, threads=threads, seed=seed, progress=progress
+                trace,
+                chips,
+                density=density,
+                toggles=toggling,
+                threads=threads,
+                seed=seed,
+                progress=progress,
             )
         stem = out / done.network
         title = f"{done.network}: against the uncompressed network on the same chip"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from accelsim.cli.app import JSON, app, guarded, show, wrapped
-from accelsim.errors import InputError
+from accelsim.errors import InputError, nearest
 
 if TYPE_CHECKING:
     from accelsim.zoo import ShapeNetwork
@@ -119,6 +119,7 @@ def workloads_show(name: str, as_json: bool = JSON) -> None:
     if name in zoo.digits_networks():
         _show_stages(name, as_json)
         return
+    _check_known(name)
     network = zoo.shape_network(name)
     rows = [
         {
@@ -143,6 +144,15 @@ def workloads_show(name: str, as_json: bool = JSON) -> None:
     print(wrapped(pd.DataFrame(rows)), end="")
     for key in dict.fromkeys(s for row in network.layers for s in (row.weight_source, row.activation_source)):
         print(f"{key}: {sources()[key]}")
+
+
+def _check_known(name: str) -> None:
+    """Raise InputError, with all names and the nearest, if there is no such network."""
+    from accelsim import zoo
+
+    known = [*zoo.recipes(), *zoo.digits_networks(), *zoo.shape_networks()]
+    if name not in known:
+        raise InputError(f"no network {name!r}; there are: {', '.join(known)}{nearest(name, known)}")
 
 
 def _show_recipe(name: str, as_json: bool) -> None:
@@ -189,6 +199,7 @@ def workloads_fetch(name: str, as_json: bool = JSON) -> None:
     if name in (*zoo.digits_networks(), *zoo.shape_networks()):
         todo = f"accelsim workloads build {name} --out F"
         raise InputError(f"{name} is shipped, there is nothing to fetch: {todo}")
+    _check_known(name)
     paths = [str(path) for path in zoo.fetch(name).values()]
     if as_json:
         show({"name": name, "files": paths})
@@ -201,7 +212,7 @@ def workloads_fetch(name: str, as_json: bool = JSON) -> None:
 def workloads_build(
     name: str,
     out: Path = typer.Option(..., "--out", help="the trace to write, .safetensors"),
-    seed: int = typer.Option(0, "--seed", help="of synthetic tensors"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of synthetic tensors"),
     independent: bool = typer.Option(
         False, "--independent", help="synthetic zeros without correlation over channels"
     ),
@@ -218,6 +229,7 @@ def workloads_build(
     from accelsim import zoo
     from accelsim.trace import write
 
+    _check_known(name)
     if name in zoo.recipes():
         trace = zoo.build(name)
     elif name in zoo.digits_networks():

@@ -16,7 +16,7 @@ from accelsim.errors import InputError
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import ColumnBroadcastArray
 from accelsim.tables import COUNTERS, TILE_CAUSES, TOGGLES, TRAFFIC
-from accelsim.toggles import OF_BUSES, OF_REGISTERS
+from accelsim.toggles import PRICED
 from accelsim.units import ceil_div
 
 # What totals state beside the columns of WORK; OPERATION's only for operations of the postprocessor.
@@ -129,10 +129,8 @@ def _moved_bits(
     """Registers, accumulators and wires: by the bits that change where they are counted, else by all bits."""
     if TOGGLES[0] in totals:
         return [
-            ActionCount("operand_register", "toggle", sum(int(totals[n]) for n in OF_REGISTERS), "bit"),
-            ActionCount("accumulator", "toggle", int(totals["accumulator_toggles"]), "bit"),
-            ActionCount("wires", "trunk", sum(int(totals[n]) for n in OF_BUSES), "toggle"),
-            ActionCount("wires", "multicast", int(totals["multicast_toggles"]), "toggle"),
+            ActionCount(component, action, sum(int(totals[name]) for name in names), unit)
+            for component, action, unit, names in PRICED
         ]
     return [
         ActionCount("operand_register", "load", loaded, "bit"),

@@ -13,16 +13,22 @@ Estimate: each direction opens a row per `size_bytes` (the row) of its traffic; 
 Powers stand for each GB/s of the chip's peak, so channels scale with it.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 
 from accelsim.bill import ActionCount
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
+from accelsim.hardware import Accelerator
+from accelsim.hardware.dram_model import BankedDram
 from accelsim.units import ceil_div
 
 # Counts that follow from others and from the table; a stored run's are made anew when it is priced again.
 DERIVED = (("io", "bit"), ("activate", "row"), ("refresh", "cycle"), ("standby", "cycle"))
+
+
+_KIND = re.compile(r"(?:lp|g)?ddr\d+|hbm\d+")
 
 
 def is_derived(action: ActionCount) -> bool:
@@ -78,3 +84,20 @@ def with_parts(counts: Sequence[ActionCount], dram: DramRows) -> list[ActionCoun
         parts.append(ActionCount("dram", "refresh", cycles, "cycle"))
     parts.append(ActionCount("dram", "standby", cycles, "cycle"))
     return [*counts, *(part for part in parts if part.count)]
+
+
+def other_memory(chip: Accelerator) -> str | None:
+    """A sentence if the device that times a banked DRAM is another kind of memory than what prices it.
+
+    Kinds are told by name, `ddr4` of `ddr4-2400` and of `ddr4_2400`; of a name without one nothing is said.
+    """
+    if not isinstance(chip.dram, BankedDram):
+        return None
+    timed, priced = chip.dram.timing.name, chip.energy.dram
+    kinds = [found[0] for name in (timed, priced) if (found := _KIND.search(name.lower()))]
+    if len(set(kinds)) < 2:
+        return None
+    return (
+        f"{chip.name}: its DRAM is timed as {timed} (dram.device) and priced as {priced} (energy.dram), "
+        "which is another memory."
+    )

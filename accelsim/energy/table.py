@@ -10,13 +10,12 @@ and width, and add the others.
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
 from accelsim.energy.rows import PriceRow, read_file, read_rows
 from accelsim.energy.scaling import scaled
-from accelsim.errors import InputError
+from accelsim.errors import InputError, nearest
 from accelsim.hardware import Accelerator
 
 _TABLES = Path(__file__).parent / "tables"
@@ -82,10 +81,9 @@ def load_table(
     try:
         content = read_file(path, label)
     except FileNotFoundError as error:
-        close = get_close_matches(str(name_or_path), list(shipped), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        meant = nearest(str(name_or_path), shipped)
         raise InputError(
-            f"{name_or_path}: neither a file nor a shipped energy table{hint}; shipped: {', '.join(shipped)}"
+            f"{name_or_path}: neither a file nor a shipped energy table{meant}; shipped: {', '.join(shipped)}"
         ) from error
     name = path.stem if path.parent == _TABLES else label
     table = _of_content(content, label, name, node_nm)

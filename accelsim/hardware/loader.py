@@ -7,8 +7,7 @@
                                                        +--> errors, each put at its place
 """
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from accelsim.errors import HardwareError
+from accelsim.errors import HardwareError, nearest
 from accelsim.hardware.arrays import ARRAYS
 from accelsim.hardware.dram_model import DRAMS
 from accelsim.hardware.model import Accelerator
@@ -53,7 +52,7 @@ def load_hardware(path_or_preset: str | Path, overrides: Sequence[str] = ()) -> 
             text = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise HardwareError(
-            f"{path}: neither a file nor a shipped chip{_nearest(str(path), shipped)}; "
+            f"{path}: neither a file nor a shipped chip{nearest(str(path), shipped)}; "
             f"shipped: {', '.join(shipped)}"
         ) from error
     except (OSError, ValueError) as error:
@@ -133,7 +132,7 @@ def _message(path: KeyPath, detail: ErrorDetails, source: Source) -> str:
     if kind == "extra_forbidden":
         known = _known(path[:-1], source.values)
         return (
-            f"{source.place(path)}: {parent}unknown key '{path[-1]}'{_nearest(path[-1], known)}; "
+            f"{source.place(path)}: {parent}unknown key '{path[-1]}'{nearest(path[-1], known)}; "
             f"known: {', '.join(known)}"
         )
     if kind == "value_error":
@@ -205,8 +204,3 @@ def _known(path: KeyPath, values: dict[str, Any]) -> list[str]:
         assert issubclass(annotation, BaseModel)
         part = annotation
     return [key for key, field in part.model_fields.items() if not field.exclude]
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""

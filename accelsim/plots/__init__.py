@@ -22,11 +22,12 @@ picture            data                     shows
 `sram_fit`         (the given table)        CACTI's points and the fit that prices scratchpads
 `pareto`           (the given table)        plans of layers that none dominates: DRAM bytes, cycles, energy
 `points`           (the given table)        points of a study, a quantity against another, with the front
+`sensitivity`      (the given table)        how far each axis of a study moves each objective
 `formats`          `smallest_table`         bytes of each encoding against density, and which is smallest
 =================  =======================  =================================================================
 """
 
-from accelsim.plots.balance import balance_table, with_utilisation
+from accelsim.plots.balance import balance_table, pe_axes, with_utilisation
 from accelsim.plots.cache import cache
 from accelsim.plots.ceilings import roofline_table
 from accelsim.plots.compare import compare, compare_table
@@ -42,6 +43,7 @@ from accelsim.plots.roofline import roofline
 from accelsim.plots.roofline_change import roofline_change, roofline_change_table
 from accelsim.plots.run import Run, RunTables, tables_of
 from accelsim.plots.save import save
+from accelsim.plots.sensitivity import sensitivity
 from accelsim.plots.sram import sram_fit
 from accelsim.plots.sweep import sweep, sweep_table
 from accelsim.plots.timeline import timeline, timeline_table
@@ -64,6 +66,7 @@ __all__ = [
     "formats",
     "heatmap",
     "pareto",
+    "pe_axes",
     "places",
     "points",
     "roofline",
@@ -71,6 +74,7 @@ __all__ = [
     "roofline_change_table",
     "roofline_table",
     "save",
+    "sensitivity",
     "smallest_table",
     "sram_fit",
     "sweep",

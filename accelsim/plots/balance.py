@@ -3,12 +3,36 @@
 from typing import TYPE_CHECKING
 
 from accelsim.errors import InputError
+from accelsim.hardware.arrays import SystolicArray
 from accelsim.plots.run import RunTables
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accelsim.hardware import Accelerator
+
 PE_COLUMNS = ("layer", "part", "row", "column", "mac_lane_cycles", "slot_lane_cycles")
+
+_AXES = {
+    "inner_join": ("filter", "output position"),
+    "structured": ("filter", "output position"),
+    "row_stationary": ("filter row of a set", "output row of a set"),
+    "csc_row_stationary": ("filter row of a set", "output row of a set"),
+    "column_broadcast": ("PE number / columns", "PE number mod columns"),
+    "cartesian": ("band of input rows", "band of input columns"),
+}
+_SYSTOLIC_AXES = {
+    "weights": ("tap and channel", "filter"),
+    "activations": ("tap and channel", "output position"),
+    "outputs": ("output position", "filter"),
+}
+
+
+def pe_axes(chip: "Accelerator") -> tuple[str, str]:
+    """What falls on a row of PEs and on a column, of the chip's dataflow (docs/heatmap.md)."""
+    if isinstance(chip.pe_array, SystolicArray):
+        return _SYSTOLIC_AXES[chip.pe_array.stationary]
+    return _AXES[chip.dataflow]
 
 
 def with_utilisation(run: RunTables, pes: "pd.DataFrame") -> "pd.DataFrame":

@@ -1,4 +1,4 @@
-"""How evenly the PEs of an array work in a layer: a square each, rows of filters x columns of positions."""
+"""How evenly the PEs of an array work in a layer: a square each, in its row and column."""
 
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,16 @@ NEEDED = ("part", "row", "column", "utilisation_fraction")
 _INCHES = 4.6
 
 
-def heatmap(table: "pd.DataFrame", layer: str, on: str) -> "Figure":
+def heatmap(
+    table: "pd.DataFrame", layer: str, on: str, axes_of: tuple[str, str] = ("filter", "output position")
+) -> "Figure":
     """Utilisation of each PE in one layer, from 0 to that of the busiest.
 
     Parameters
     ----------
     table : one row per PE: columns `NEEDED`; parts of a reduction stand side by side
     layer, on : what the title says: the layer; network and chip
+    axes_of : what falls on a row, and on a column (`pe_axes`)
 
     Raises
     ------
@@ -57,8 +60,9 @@ def heatmap(table: "pd.DataFrame", layer: str, on: str) -> "Figure":
         rasterized=values.size > 1024,
     )
     axes.set_ylim(rows - 0.5, -0.5)
-    across = "output position" if parts == 1 else f"part x output position, {parts} parts of {columns}"
-    frame(axes, x=f"column ({across})", y="row (filter)", title=shortened(layer, 60))
+    down, across = axes_of
+    across = across if parts == 1 else f"part x {across}, {parts} parts of {columns}"
+    frame(axes, x=f"column ({across})", y=f"row ({down})", title=shortened(layer, 60))
     figure.suptitle(on, fontsize=FONT_POINTS, x=0.01, ha="left")
     bar = figure.colorbar(mesh, ax=axes)
     bar.set_label("utilisation of the PE (%)", fontsize=FONT_POINTS)

@@ -33,6 +33,7 @@ def points(
     front: "pd.Series | None" = None,
     named: Mapping[Any, str] | None = None,
     title: str = "",
+    joined: bool = True,
 ) -> "Figure":
     """Every row as a point of `y` against `x`; x in the order of its values if they are text.
 
@@ -40,7 +41,8 @@ def points(
     ----------
     by : column with a colour for each value
     labels : what the axes say, with the unit, by column
-    front : bool of each row: circled, and joined by a line for each value of `by`
+    front : bool of each row: circled
+    joined : a line through the circled rows of each value of `by`: of two objectives the front's edge
     named : what is written beside rows, by their index; they have a star
 
     Raises
@@ -65,7 +67,8 @@ def points(
         if front is not None and front[rows.index].any():
             best = rows[front[rows.index]]
             line = np.array(sorted(zip(across[best.index], best[y], strict=True)))
-            axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.8, zorder=2)
+            if joined:
+                axes.plot(line[:, 0], line[:, 1], color=colour, linewidth=0.8, zorder=2)
             axes.plot(
                 line[:, 0], line[:, 1], "o", markersize=9, markerfacecolor="none", color=colour, zorder=2
             )
@@ -83,7 +86,7 @@ def points(
 
 def _star(axes: "Axes", x: float, y: float, text: str) -> None:
     """A point that stands out, and its name."""
-    axes.plot(x, y, "*", markersize=13, color="#000000", markerfacecolor="#F0E442", zorder=4)
+    axes.scatter([x], [y], s=150, marker="*", color="#F0E442", edgecolors="#000000", zorder=4)
     axes.annotate(
         text, (x, y), xytext=(7, 6), textcoords="offset points", fontsize=SMALL_FONT_POINTS, zorder=5
     )

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from accelsim import plots
 from accelsim.energy import NOT_COUNTED
+from accelsim.energy.dram import other_memory
 from accelsim.errors import InputError, listed
 from accelsim.files import write_whole
 from accelsim.hardware import ARRAYS, Accelerator
@@ -161,6 +162,7 @@ def notes(result: NetworkResult) -> list[str]:
             f"{100 * ratio(saved, moved + saved):.0f} % of what moves if none stays."
         )
     told += toggle_note(result)
+    told += [other] if (other := other_memory(result.chip)) else []
     if result.left_out:
         reasons = "; ".join(dict.fromkeys(result.left_out.values()))
         told.append(f"Not run: {_listed(list(result.left_out))} ({reasons}).")

@@ -36,6 +36,8 @@ MACHINE = (
 )
 # Decimals of a figure, wherever it is printed.
 DIGITS = {key: digits for _, key, digits in (*SPEED, *MACHINE) if digits is not None}
+# In the same cell, below a figure: its standard error, if it has one.
+ERRORS = {"energy_uj_mean": "energy_uj_toggle_error"}
 
 
 def summary_rows(summaries: Sequence[Mapping[str, Any]], baseline: str) -> list[dict[str, Any]]:
@@ -65,7 +67,8 @@ def summary_rows(summaries: Sequence[Mapping[str, Any]], baseline: str) -> list[
 def summary_tables(summaries: Sequence[Mapping[str, Any]], baseline: str) -> "tuple[Table, Table]":
     """Two rich tables that fit 80 columns: speed beside what zeros could give, and machine and energy.
 
-    Energy stands with the middle 90 % of its draws of prices.
+    Energy stands with the middle 90 % of its draws of prices, and above the standard error that sampled
+    toggles make.
 
     Parameters and errors as `summary_rows`.
     """
@@ -119,7 +122,9 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
     if digits is None:
         # `array 71 %` in two lines leaves the chip's name its room.
         return str(row[key]).replace(" ", "\n", 1)
-    return number(row[key], digits)
+    error = row.get(ERRORS.get(key, ""), 0.0)
+    below = f"\n+-{number(error, digits + (error < 1))}" if error > 0 else ""
+    return number(row[key], digits) + below
 
 
 def number(value: float, digits: int) -> str:

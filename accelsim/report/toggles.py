@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accelsim.results import NetworkResult
+from accelsim.results import NetworkResult, ratio
 from accelsim.toggles import OF_BUSES, OF_REGISTERS, ToggleCounts, summed
 
 
@@ -25,28 +25,23 @@ def toggles_document(result: NetworkResult) -> dict[str, Any]:
 
 
 def toggle_note(result: NetworkResult) -> list[str]:
-    """One sentence: how many toggles, how sure, and that they price registers and wires."""
+    """One sentence: how toggles were counted, and how sure their numbers and the energy are."""
     found = network_toggles(result)
     if found is None:
         return []
-    where = {
-        "operand registers": OF_REGISTERS,
-        "accumulators": ("accumulator_toggles",),
-        "buses": OF_BUSES,
-    }
-    parts = [f"{_text(found, names, result.inputs)} in {what}" for what, names in where.items()]
-    how = "all work"
-    if found.sampled_fraction < 1:
-        how = f"samples, {100 * found.sampled_fraction:.1f} % of the dense MACs (standard error in brackets)"
+    if found.sampled_fraction == 1:
+        return [f"{result.chip.name}: all toggles counted."]
+    where = {"registers": OF_REGISTERS, "accumulators": ("accumulator_toggles",), "buses": OF_BUSES}
+    errors = ", ".join(f"{100 * _error(found, names):.2f} % of {what}" for what, names in where.items())
+    summary = result.summary()
+    of_energy = ratio(summary["energy_uj_toggle_error"], summary["energy_uj_mean"])
     return [
-        f"{result.chip.name}: million toggles per inference, counted from {how}: {', '.join(parts)}; they "
-        "price operand registers, accumulators and wires."
+        f"{result.chip.name}: toggles sampled, {100 * found.sampled_fraction:.1f} % of the dense MACs; "
+        f"standard error {errors}, {100 * of_energy:.2f} % of the energy."
     ]
 
 
-def _text(found: ToggleCounts, names: tuple[str, ...], inputs: int) -> str:
-    count = sum(found.counts[name] for name in names)
-    # Counts of the same sets err together: their errors add up.
+def _error(found: ToggleCounts, names: tuple[str, ...]) -> float:
+    """Relative standard error of a sum at most: counts of the same units err together, so errors add up."""
     wrong = sum(found.counts[name] * found.standard_errors[name] for name in names)
-    error = f" ({100 * wrong / count:.2f} %)" if wrong else ""
-    return f"{count / 1e6 / inputs:.1f}{error}"
+    return wrong / max(sum(found.counts[name] for name in names), 1)

@@ -111,7 +111,7 @@ def layer_input(
     *,
     balance_filters: bool,
     order_channels: bool = False,
-    toggles: Toggling = "off",
+    toggles: Toggling,
     seed: int,
     reuse: Off = OFF,
 ) -> LayerInput:

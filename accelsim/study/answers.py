@@ -1,13 +1,12 @@
 """What a study's store answers: how far it is, its best points, its tables and pictures."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accelsim.errors import InputError
+from accelsim.errors import InputError, nearest
 from accelsim.study.front import front_of, knee_of
 from accelsim.study.sensitivity import sensitivity
 from accelsim.study.store import DONE, Store
@@ -119,9 +118,8 @@ def fronts(
         raise InputError(f"{store.path}: no finished point is within the budgets")
     for name in names:
         if name not in points or points[name].dtype.kind not in "iuf":
-            close = difflib.get_close_matches(name, map(str, points), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close and close[0] != name else ""
-            raise InputError(f"{store.path}: {name!r} is no figure of a point{hint}")
+            others = [str(column) for column in points if column != name]
+            raise InputError(f"{store.path}: {name!r} is no figure of a point{nearest(name, others)}")
     front = front_of(points, study)
     table = points.assign(front=front, knee=knee_of(points, study, front))[points["feasible"] == 1]
     table = table[["number", "workload", *store.axes, *names, "front", "knee"]].reset_index(drop=True)
@@ -135,6 +133,7 @@ def fronts(
         table["front"],
         knees,
         f"{study.name}: front of {', '.join(names)}",
+        joined=len(names) == 2,
     )
     return Fronts(table, sensitivity(points, study), drawn)
 

@@ -11,6 +11,7 @@ from accelsim.report import write_run
 from accelsim.results import NetworkResult, ratio
 from accelsim.schedule.held import MODES
 from accelsim.simulation import simulate
+from accelsim.toggles import Toggling
 from accelsim.trace import NetworkTrace
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def between_layers(
     folder: Path,
     *,
     objective: Objective = "cycles",
+    toggles: Toggling = "sampled",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -50,6 +52,7 @@ def between_layers(
                 chip,
                 between_layers=mode,
                 objective=objective,
+                toggles=toggles,
                 threads=threads,
                 seed=seed,
                 progress=progress,

@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import factorial, prod
 from time import thread_time
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from accelsim.energy import load_table, sram
+from accelsim.bill import ActionCount, EnergyRow
+from accelsim.energy import price, sram, table_of
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError, PlanError
 from accelsim.hardware import Accelerator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ADDRESS_BITS = 32
+_OF_DRAM = ("read", "write", "io", "activate")
 _STATE_BITS = 2  # of a line: valid, dirty
 REPLACEMENTS = {"lru": at.LRU, "random": at.RANDOM}
 
@@ -122,14 +124,14 @@ def cache_study(
     """
     import pandas as pd
 
-    table = load_table(chip.energy.table)
+    table = table_of(chip)
     sets = {cache: cache.sets(chip) for cache in caches}
     one = trace.select_input(0)
     stored = {name: stored_layer(one.layer(name), chip) for name in layers}
     rows: list[dict[str, Any]] = []
     touches, seconds = 0, 0.0
     for name in layers:
-        managed = simulate(one.layer(name), chip).layer_results[0]
+        managed = simulate(one.layer(name), chip, toggles="off").layer_results[0]
         rows.append(_scratchpad_row(managed, chip))
         for order, plan in _orders(managed, one.layer(name), chip).items():
             for cache in caches:
@@ -163,7 +165,8 @@ def _orders(managed: LayerResult, trace: LayerTrace, chip: Accelerator) -> dict[
     plans = {"tiled": managed.plan}
     half = chip.scratchpad.model_copy(update={"capacity_bytes": chip.scratchpad.capacity_bytes // 2})
     try:
-        halved = simulate(trace, chip.model_copy(update={"scratchpad": half})).layer_results[0].plan
+        smaller = chip.model_copy(update={"scratchpad": half})
+        halved = simulate(trace, smaller, toggles="off").layer_results[0].plan
     except PlanError:
         halved = None
     if halved is not None:
@@ -173,10 +176,7 @@ def _orders(managed: LayerResult, trace: LayerTrace, chip: Accelerator) -> dict[
 
 def _scratchpad_row(managed: LayerResult, chip: Accelerator) -> dict[str, Any]:
     moved = managed.dram_read_bytes + managed.dram_write_bytes
-    parts = {
-        part: sum(row.pj for row in managed.energy if row.component == component)
-        for part, component in (("data_pj", "scratchpad"), ("dram_pj", "dram"))
-    }
+    parts = _memory_pj(managed.energy)
     words = sum(row.count for row in managed.energy if row.component == "scratchpad")
     return {
         "layer": managed.name,
@@ -193,38 +193,44 @@ def _scratchpad_row(managed: LayerResult, chip: Accelerator) -> dict[str, Any]:
     }
 
 
+def _memory_pj(bill: Sequence[EnergyRow]) -> dict[str, float]:
+    """What accesses take: standby and refresh go by time, which a cache's run has not."""
+    return {
+        "data_pj": sum(row.pj for row in bill if row.component == "scratchpad"),
+        "dram_pj": sum(row.pj for row in bill if row.component == "dram" and row.action in _OF_DRAM),
+    }
+
+
 def _cache_row(counts: Ints, cache: Cache, chip: Accelerator, table: EnergyTable) -> dict[str, Any]:
     count = [int(value) for value in counts]
     misses = count[at.READ_MISSES] + count[at.WRITE_MISSES]
     fetched = misses + count[at.PREFETCHES]
     words = count[at.READ_WORDS] + count[at.WRITTEN_WORDS]
     line_words = cache.line_bytes // chip.scratchpad.word_bytes
-    size, word_bits = chip.scratchpad.capacity_bytes, 8 * chip.scratchpad.word_bytes
     set_bits, tag_bits = cache.set_bits(chip), cache.sets(chip) * cache.set_bits(chip)
     tag_bytes = ceil_div(tag_bits, 8)
 
-    def access_pj(action: Literal["read", "write"], size_bytes: int, bits: int) -> float:
-        row = sram.nearest(table.find(chip.energy.sram, action, "access"), size_bytes, bits)
-        return row.pj * sram.scale(row, size_bytes, bits)
+    def access_pj(action: Literal["read", "write"], bits: int) -> float:
+        row = sram.nearest(table.find(chip.energy.sram, action, "access"), tag_bytes, bits)
+        return row.pj * sram.scale(row, tag_bytes, bits)
 
-    read_pj, write_pj = (access_pj(cast(Any, action), size, word_bits) for action in ("read", "write"))
     # A line that comes in is written word by word, one that is written back is read so.
-    data_pj = (count[at.READ_WORDS] + count[at.WRITE_BACKS] * line_words) * read_pj
-    data_pj += (count[at.WRITTEN_WORDS] + fetched * line_words) * write_pj
+    reads = count[at.READ_WORDS] + count[at.WRITE_BACKS] * line_words
+    writes = count[at.WRITTEN_WORDS] + fetched * line_words
+    line_bits = 8 * cache.line_bytes
+    moves = [
+        ActionCount("scratchpad", "read", reads, "access"),
+        ActionCount("scratchpad", "write", writes, "access"),
+        ActionCount("dram", "read", fetched * line_bits, "bit"),
+        ActionCount("dram", "write", count[at.WRITE_BACKS] * line_bits, "bit"),
+    ]
+    parts = _memory_pj(price([move for move in moves if move.count], chip, table))
     # Before each word, and before each prefetch, all tags of a set are read.
     looked_up = words + (misses if cache.prefetch else 0)
-    tag_pj = looked_up * access_pj("read", tag_bytes, set_bits)
-    tag_pj += fetched * access_pj("write", tag_bytes, cache.line_tag_bits(chip))
+    tag_pj = looked_up * access_pj("read", set_bits)
+    tag_pj += fetched * access_pj("write", cache.line_tag_bits(chip))
     if cache.order_bits:
-        tag_pj += words * access_pj("write", tag_bytes, cache.order_bits)
-    dram_pj = (
-        8.0
-        * cache.line_bytes
-        * (
-            fetched * table.find(chip.energy.dram, "read", "bit")[0].pj
-            + count[at.WRITE_BACKS] * table.find(chip.energy.dram, "write", "bit")[0].pj
-        )
-    )
+        tag_pj += words * access_pj("write", cache.order_bits)
     moved = (fetched + count[at.WRITE_BACKS]) * cache.line_bytes
     return {
         "memory": "cache",
@@ -242,10 +248,9 @@ def _cache_row(counts: Ints, cache: Cache, chip: Accelerator, table: EnergyTable
         "prefetches": count[at.PREFETCHES],
         "unused_prefetches": count[at.UNUSED_PREFETCHES],
         "write_backs": count[at.WRITE_BACKS],
-        "dram_pj": dram_pj,
-        "data_pj": data_pj,
+        **parts,
         "tag_pj": tag_pj,
-        "memory_pj": dram_pj + data_pj + tag_pj,
+        "memory_pj": sum(parts.values()) + tag_pj,
         "tag_bits": tag_bits,
         "tag_fraction": tag_bits / (8 * prod((cache.sets(chip), cache.ways, cache.line_bytes))),
     }

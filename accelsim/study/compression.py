@@ -23,6 +23,7 @@ from accelsim.study.compression_variants import (
     variants_of,
 )
 from accelsim.study.compression_words import sentences
+from accelsim.toggles import Toggling
 from accelsim.trace import NetworkTrace
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def compression_study(
     chips: Sequence[Accelerator],
     *,
     density: float = DENSITY,
+    toggles: Toggling = "sampled",
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -64,6 +66,7 @@ def compression_study(
     Parameters
     ----------
     density : of each layer's weights after pruning, where the network has no zeros of its own
+    toggles : as of `simulate`
     progress : called with a chip and variant that is done
 
     Raises
@@ -78,7 +81,7 @@ def compression_study(
     kinds: list[dict[str, Any]] = []
     left_out: dict[str, dict[str, str]] = {}
     for chip in chips:
-        results, left_out[chip.name] = _on_chip(traces, chip, threads, seed, progress)
+        results, left_out[chip.name] = _on_chip(traces, chip, toggles, threads, seed, progress)
         rows += _rows(results, chip, left_out[chip.name])
         kinds += _kind_rows(results, chip)
     if not rows:
@@ -96,6 +99,7 @@ def compression_study(
 def _on_chip(
     traces: dict[str, NetworkTrace],
     chip: Accelerator,
+    toggles: Toggling,
     threads: int | None,
     seed: int,
     progress: Callable[[str], None] | None,
@@ -112,7 +116,12 @@ def _on_chip(
         variant = next(name for name in traces if name not in results)
         try:
             results[variant] = simulate(
-                traces[variant], fitted[variant], left_out=left_out, threads=threads, seed=seed
+                traces[variant],
+                fitted[variant],
+                left_out=left_out,
+                toggles=toggles,
+                threads=threads,
+                seed=seed,
             )
         except PlanError as error:  # a layer of which no plan fits: its message begins with the name
             found = [name for name in layers if name not in left_out and str(error).startswith(f"{name}: ")]
@@ -126,12 +135,18 @@ def _on_chip(
     if len(left_out) == len(layers):
         return {}, left_out
     for variant in VARIANTS:  # each after those before it, so that no variant lacks a plan that they have
-        results[variant] = _with_known_plans(variant, results, traces[variant], fitted[variant], seed)
+        given = traces[variant], fitted[variant], toggles, seed
+        results[variant] = _with_known_plans(variant, results, *given)
     return results, left_out
 
 
 def _with_known_plans(
-    variant: str, results: dict[str, NetworkResult], trace: NetworkTrace, chip: Accelerator, seed: int
+    variant: str,
+    results: dict[str, NetworkResult],
+    trace: NetworkTrace,
+    chip: Accelerator,
+    toggles: Toggling,
+    seed: int,
 ) -> NetworkResult:
     """A variant's result, its layers with a plan of another variant where that is faster.
 
@@ -153,7 +168,8 @@ def _with_known_plans(
                 continue
             tried.append(known.plan)
             try:
-                again = simulate(trace.layer(own.name), chip, plans={own.name: known.plan}, seed=seed)
+                plans = {own.name: known.plan}
+                again = simulate(trace.layer(own.name), chip, plans=plans, toggles=toggles, seed=seed)
             except PlanError:
                 continue
             layers[index] = min(layers[index], again.layer_results[0], key=lambda result: result.cycles)

@@ -8,13 +8,12 @@ The text is parsed to a tree, of which a few kinds of nodes are walked; nothing 
 """
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from accelsim.errors import InputError
+from accelsim.errors import InputError, nearest
 
 _MOST_CHARACTERS = 1000
 _TWO: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -59,7 +58,7 @@ class Condition:
             case ast.Name() | ast.Attribute():
                 name = _dotted(node)
                 if name not in values:
-                    raise InputError(f"{self.text!r}: unknown name {name!r}{_nearest(name, values)}")
+                    raise InputError(f"{self.text!r}: unknown name {name!r}{nearest(name, values)}")
                 return values[name]
             case ast.UnaryOp():
                 return self._apply(_ONE[type(node.op)], self._value(node.operand, values))
@@ -144,8 +143,3 @@ def _dotted(node: ast.expr) -> Any:
     if isinstance(node, ast.Attribute) and (before := _dotted(node.value)) is not None:
         return f"{before}.{node.attr}"
     return None
-
-
-def _nearest(word: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -53,7 +53,12 @@ def write_run_requests(
         one = trace if result.together or trace.inputs_count == 1 else trace.select_input(layer.input)
         wanted = Wanted(layer.plan, "cycles", table_of(result.chip))
         given = layer_input(
-            one.layer(layer.name), result.chip, wanted, balance_filters=balance_filters, seed=seed
+            one.layer(layer.name),
+            result.chip,
+            wanted,
+            balance_filters=balance_filters,
+            toggles="off",
+            seed=seed,
         )
         channel = _moved(given, layer, result)
         asked, told, address, write = channel.requests()

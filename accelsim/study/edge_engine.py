@@ -45,8 +45,8 @@ def rate_table(seed: int = 0) -> "pd.DataFrame":
     import pandas as pd
 
     trace = synthetic_trace(shape_network(_NETWORK), seed)
-    sparse = simulate(trace, load_hardware(_CHIP), seed=seed)
-    dense = simulate(trace, load_hardware(_CHIP, list(_DENSE)), seed=seed)
+    sparse = simulate(trace, load_hardware(_CHIP), toggles="off", seed=seed)
+    dense = simulate(trace, load_hardware(_CHIP, list(_DENSE)), toggles="off", seed=seed)
     rows = []
     for memory in ("array alone", "with DRAM"):
         for name, result in (("zeros skipped", sparse), ("dense", dense)):

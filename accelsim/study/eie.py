@@ -65,7 +65,7 @@ def layer_trace(row: dict[Any, Any], seed: int) -> LayerTrace:
 
 def run(trace: LayerTrace, chip: Accelerator) -> LayerResult:
     """The whole layer as one tile, weights on chip."""
-    result = simulate(trace, chip, plans={trace.layer.name: whole(trace.layer)}, threads=1)
+    result = simulate(trace, chip, plans={trace.layer.name: whole(trace.layer)}, toggles="off", threads=1)
     return result.layer_results[0]
 
 

@@ -142,7 +142,8 @@ def run_layer(trace: LayerTrace, plan: Plan) -> LayerResult:
     """A layer's images as one batch; activations without zeros are left uncoded."""
     coded = (trace.activations == 0).mean() >= _WORTH_CODING
     chip = load_hardware(_CHIP, [] if coded else ["encodings.dram_activations=dense"])
-    return simulate(trace, chip, plans={trace.layer.name: plan}, together=True, threads=1).layer_results[0]
+    plans = {trace.layer.name: plan}
+    return simulate(trace, chip, plans=plans, together=True, toggles="off", threads=1).layer_results[0]
 
 
 def _mappings(row: dict[Any, Any], trace: LayerTrace, plan: Plan) -> list[dict[str, Any]]:

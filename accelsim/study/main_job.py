@@ -16,7 +16,8 @@ from accelsim.report import kind_rows, summary_rows
 from accelsim.results import NetworkResult, ratio
 from accelsim.schedule.held import BetweenLayers
 from accelsim.study.runs import run_on_chips
-from accelsim.trace import write
+from accelsim.toggles import Toggling
+from accelsim.trace import NetworkTrace, write
 
 NETWORK = "pose-detection"
 CHIPS = ("dense-16x16", "activation-skip-16x16", "both-skip-16x16")
@@ -108,10 +109,21 @@ def _licences(recipe: zoo.Recipe, paths: dict[str, Path]) -> dict[str, str]:
     }
 
 
+def _agreement(trace: NetworkTrace, file: Path, threads: int) -> list[Agreement]:
+    """The datapath against onnxruntime, written too."""
+    import pandas as pd
+
+    agreement = compare_with_captured(trace, threads=threads)
+    write_whole(file, csv_bytes(pd.DataFrame([asdict(row) for row in agreement])))
+    return agreement
+
+
 def main_job(
     folder: Path,
     *,
     between_layers: str | BetweenLayers = "dram",
+    toggles: Toggling = "sampled",
+    order_channels: bool = False,
     threads: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
@@ -121,9 +133,9 @@ def main_job(
     Parameters
     ----------
     folder : of the results; `<network>.safetensors`, `agreement.csv`, and a folder per chip
-    between_layers : as of `simulate`
+    between_layers, toggles, order_channels : as of `simulate`
     threads : layers counted at once (default: the machine's cores)
-    seed : of sampled checks
+    seed : of sampled checks and toggles
     progress : called with what is done
 
     Raises
@@ -142,17 +154,16 @@ def main_job(
     trace_path = folder / f"{NETWORK}.safetensors"
     write(trace, trace_path)
     tell("comparing the datapath with onnxruntime")
-    agreement = compare_with_captured(trace, threads=threads or 1)
-    table = pd.DataFrame([asdict(row) for row in agreement])
-    write_whole(folder / "agreement.csv", csv_bytes(table))
+    agreement = _agreement(trace, folder / "agreement.csv", threads or 1)
     tell("looking at the photograph with the simulated hardware")
     answers = zoo.answers_of(trace, network_outputs(trace))
-    chips = [load_hardware(name) for name in CHIPS]
     results = run_on_chips(
         trace,
-        chips,
+        [load_hardware(name) for name in CHIPS],
         folder / NETWORK,
         between_layers=between_layers,
+        toggles=toggles,
+        order_channels=order_channels,
         threads=threads,
         seed=seed,
         progress=progress,

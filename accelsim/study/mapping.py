@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accelsim.dataflows import DATAFLOWS
-from accelsim.energy import load_table
+from accelsim.energy import table_of
 from accelsim.errors import InputError, UnsupportedLayerError, listed
 from accelsim.hardware import Accelerator
 from accelsim.mapper.contenders import Price
@@ -64,7 +64,7 @@ def map_layers(
     one = trace.select_input(0) if trace.inputs_count > 1 else trace
     if unknown := sorted(set(layers) - set(one.layers)):
         raise InputError(f"--layer: no layer {', '.join(unknown)}; layers: {listed(sorted(one.layers))}")
-    table, dataflow = load_table(chip.energy.table), DATAFLOWS[chip.dataflow]
+    table, dataflow = table_of(chip), DATAFLOWS[chip.dataflow]
     found = []
     for name in layers or one.layers:
         layer = one.layer(name)

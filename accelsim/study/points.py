@@ -129,6 +129,7 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
         together=options.together,
         balance_filters=options.balance_filters,
         between_layers=options.between_layers,
+        toggles=options.toggles,
         threads=1,
         seed=options.seed,
         reuse=reuse,

@@ -10,15 +10,16 @@ from accelsim.report.html import (
     Column,
     HtmlTable,
     defined,
-    glossary,
     records,
     render,
     table_of,
 )
-from accelsim.report.html.figures import FIGURES, Figure
+from accelsim.report.html.figures import Figure
 from accelsim.study.answers import finished, status, study_of
-from accelsim.study.front import front_of
-from accelsim.study.report_pictures import figure_column, study_pictures
+from accelsim.study.front import front_of, knee_of
+from accelsim.study.report_best import best_table, front_tables, sensitivity_table
+from accelsim.study.report_pictures import figure_column, sensitivity_picture, study_pictures
+from accelsim.study.sensitivity import sensitivity
 from accelsim.study.store import DONE, Store
 from accelsim.study.study_file import Study
 from accelsim.version import VERSION
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 
 # A page with more is slow on a phone; accelsim study export writes all.
 MOST_ROWS = 1000
-MOST_DRAWN = 1500
 MOST_FAILED = 100
-MOST_AXES = 6
 _SHOWN = (
     "cycles_mean",
     "energy_uj_mean",
@@ -39,7 +38,6 @@ _SHOWN = (
     "power_mw",
     "area_mm2",
 )
-_UNITS = {f.key: (f.label, f.unit, f.scale, f.digits) for f in FIGURES}
 
 
 def study_page(store_path: Path) -> str:
@@ -62,7 +60,11 @@ def study_page(store_path: Path) -> str:
         axes = store.axes
     every = every.sort_values("number", ignore_index=True) if len(every) else every
     varied = [name for name in ("workload", *axes) if len(every) and every[name].nunique(dropna=False) > 1]
-    done["front"] = front_of(done, study)
+    done["front"] = front = front_of(done, study)
+    done["knee"] = knee_of(done, study, front)
+    moves = sensitivity(done, study)
+    moves["axis"] = moves["axis"].str.replace(" ", ", ")
+    moves["objective"] = [figure_column(name).heading for name in moves["objective"]]
     tables = _tables(study, state, every, done, axes, varied)
     content: dict[str, Any] = {
         "title": f"Study {study.name}",
@@ -73,6 +75,9 @@ def study_page(store_path: Path) -> str:
         "figures": _figures(state),
         "constraints": _limits(study),
         "no_best": "The study names no objective, or no point is done and within the budgets.",
+        "moves": sensitivity_table(moves),
+        "moves_picture": sensitivity_picture(moves),
+        "no_moves": "The study names no objective, or no axis has two values among the points that are done.",
         "pictures": study_pictures(study, done, varied),
         "missing": [f"{what}: {reason}" for what, reason in NOT_COUNTED.items()] + [_POINTS_ARE_RUNS],
         "command": f"accelsim study run {Path(file).name or 'study.yaml'}",
@@ -80,16 +85,20 @@ def study_page(store_path: Path) -> str:
         "provenance": _provenance(facts, store_path),
         **tables,
     }
-    keys = [column.key for table in (tables["points"], tables["best"]) for column in table.columns]
-    content["definitions"] = defined(dict.fromkeys([*keys, "feasible", "Pareto front"]))
+    shown = [tables["points"], tables["best"], *([content["moves"]] if len(moves) else [])]
+    keys = [column.key for table in shown for column in table.columns]
+    words = ["feasible", "Pareto front", "knee", *(["pair of an axis"] if len(moves) else [])]
+    content["definitions"] = defined(dict.fromkeys([*keys, *words]))
     return render("study.html", **content)
 
 
+_STATES = "done, failed; over a budget; on the Pareto front, its knee"
 _POINTS_ARE_RUNS = "A point is a run: what its chip leaves ideal is in that run's report (accelsim report)."
 _SECTIONS = (
     ("state", "State"),
     ("axes", "Axes"),
     ("best", "Best points"),
+    ("moves", "What moves an objective"),
     ("pictures", "Pictures"),
     ("points", "Points"),
     ("failed", "Failed points"),
@@ -155,8 +164,8 @@ def _tables(
     columns = [number, *settings, *figures]
     return {
         "axes": _axes(every, axes),
-        "best": _best(state, columns, done, study),
-        "fronts": _fronts(study, done, columns),
+        "best": best_table(state["best"], columns, done, study),
+        "fronts": front_tables(study, done, columns, MOST_ROWS),
         "points": _points(every, done, columns, objectives),
         "failed": _failed(every, [number, *settings]),
     }
@@ -178,52 +187,26 @@ def _axes(every: "pd.DataFrame", axes: Sequence[str]) -> HtmlTable:
     return table_of(rows, columns, "What varies")
 
 
-def _best(
-    state: Mapping[str, Any], columns: Sequence[Column], done: "pd.DataFrame", study: Study
-) -> HtmlTable:
-    least = {objective.figure: bool(objective.minimise) for objective in study.objectives}
-    rows = []
-    for figure, best in state["best"].items():
-        row = done[done["number"] == best["number"]].iloc[0].to_dict()
-        word = "least" if least[figure] else "most"
-        rows.append({"objective": f"{word} {figure_column(figure).heading.lower()}", **row})
-    objective = Column(key="objective", heading="objective", meaning="what the study looks for")
-    return table_of(rows, [objective, *columns], "The best feasible point of each objective")
-
-
-def _fronts(study: Study, done: "pd.DataFrame", columns: Sequence[Column]) -> list[HtmlTable]:
-    """The points that no other of the same workload dominates."""
-    if len(study.objectives) < 2 or not done["front"].any():
-        return []
-    front = done[done["front"]]
-    note = f"Pareto front: {glossary().get('Pareto front', '')}."
-    if len(front) > MOST_ROWS:
-        note = f"The first {MOST_ROWS:,} of {len(front):,} points. {note}"
-    caption = f"Pareto front of each workload: {', '.join(o.figure for o in study.objectives)}"
-    return [table_of(records(front.head(MOST_ROWS)), columns, caption, "front", note)]
-
-
 def _points(
     every: "pd.DataFrame", done: "pd.DataFrame", columns: Sequence[Column], objectives: Sequence[str]
 ) -> HtmlTable:
-    rows = every.assign(front=False)
-    if len(done):
-        rows["front"] = rows["number"].isin(done["number"][done["front"]])
+    rows = every.assign(front=False, knee=False)
+    for name in ("front", "knee") if len(done) else ():
+        rows[name] = rows["number"].isin(done["number"][done[name]])
     note = "accelsim study export writes all points with all columns."
     if len(rows) > MOST_ROWS:
         by = objectives[0] if objectives else None
-        kept = rows.sort_values(["front", by or "number"], ascending=[False, True], kind="stable").head(
-            MOST_ROWS
-        )
+        order = ["knee", "front", by or "number"]
+        kept = rows.sort_values(order, ascending=[False, False, True], kind="stable").head(MOST_ROWS)
         told = f"the front, then the least {by}" if by else "the first"
         note = f"{MOST_ROWS:,} of {len(rows):,} points: {told}. {note}"
         rows = kept.sort_values("number")
-    state = Column(key="status", heading="status", meaning="done, failed; over a budget; on the Pareto front")
+    state = Column(key="status", heading="status", meaning=_STATES)
     told_rows = []
     for row in records(rows):
         words = [row["status"]]
         words += ["over a budget"] if row.get("feasible") == 0 else []
-        words += ["front"] if row["front"] else []
+        words += [name for name in ("front", "knee") if row[name]]
         told_rows.append(row | {"status": ", ".join(words)})
     return table_of(told_rows, [columns[0], state, *columns[1:]], "Points", "points-table", note)
 

@@ -27,7 +27,7 @@ def run_on_chips(
     together: bool = False,
     balance_filters: bool = False,
     order_channels: bool = False,
-    toggles: Toggling = "off",
+    toggles: Toggling = "sampled",
     between_layers: str | BetweenLayers = "dram",
     threads: int | None = None,
     seed: int = 0,

@@ -14,7 +14,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from accelsim.energy import action_counts, load_table, price
+from accelsim.energy import action_counts, price, table_of
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.arrays import CartesianArray, of_kind
 from accelsim.study.scnn import SWEPT_NETWORK, dense_cycles, layer_counters, layer_of, published_layers
@@ -35,7 +35,7 @@ CLAIMS = (
 def on_chip_pj(counters: dict[str, int], cycles: int, chip: Accelerator) -> float:
     """Energy of a layer's counters over a number of cycles, nothing moved from or to DRAM."""
     totals = dict.fromkeys(TRAFFIC, 0) | counters | {"cycles": cycles}
-    rows = price(action_counts(totals, chip), chip, load_table(chip.energy.table))
+    rows = price(action_counts(totals, chip), chip, table_of(chip))
     return math.fsum(row.pj for row in rows if row.component != "dram")
 
 

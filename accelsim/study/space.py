@@ -1,6 +1,5 @@
 """The points of a study: samplers, constraints, chips, keys; what is wrong is told before any point runs."""
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -9,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from accelsim.errors import HardwareError, InputError
+from accelsim.errors import HardwareError, InputError, nearest
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.reuse import DISK_BYTES
 from accelsim.study.conditions import condition
@@ -133,10 +132,9 @@ class Space:
         """Raise InputError, with file and line, at an objective that is none of a run's figures."""
         for i, objective in enumerate(self.study.objectives):
             if not isinstance(figures.get(objective.figure), int | float):
-                close = difflib.get_close_matches(objective.figure, list(figures), n=1)
-                nearest = f"; did you mean {close[0]!r}?" if close else ""
                 raise InputError(
-                    f"{self._place('objectives', i)}: {objective.figure!r} is no figure of a run{nearest}"
+                    f"{self._place('objectives', i)}: {objective.figure!r} is no figure of a run"
+                    f"{nearest(objective.figure, figures)}"
                 )
 
     def _sampled(self) -> Iterator[Settings]:

@@ -26,6 +26,7 @@ from accelsim.errors import InputError
 from accelsim.hardware.source import MAX_BYTES, refuse_aliases_and_depth
 from accelsim.plan import Objective as Objectives
 from accelsim.study.conditions import condition
+from accelsim.toggles import Toggling
 
 Value = int | float | str | bool
 Key = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")]
@@ -159,6 +160,7 @@ class MappingOptions(StudyPart):
     together: bool = False
     balance_filters: bool = False
     skip_unsupported: bool = False
+    toggles: Toggling = "sampled"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from accelsim.errors import AccelsimError, InputError
 from accelsim.plan import Objective
 from accelsim.reuse import DISK_BYTES
+from accelsim.toggles import Toggling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from accelsim.trace import NetworkTrace
 
 Point = dict[str, str]
-_Options = tuple[Objective, bool, int]  # of `_point`
+_Options = tuple[Objective, bool, Toggling, int]  # of `_point`
 
 
 @dataclass
@@ -69,6 +70,7 @@ def run_sweep(
     workers: int = 2,
     objective: Objective = "cycles",
     skip_unsupported: bool = False,
+    toggles: Toggling = "sampled",
     reuse_bytes: int = DISK_BYTES,
     progress: Callable[[str], None] | None = None,
 ) -> Sweep:
@@ -88,7 +90,7 @@ def run_sweep(
     for point in grid:
         load_hardware(hardware, [*overrides, *_settings(point)])
     rows: list[dict[str, Any] | None] = [None] * len(grid)
-    options = objective, skip_unsupported, reuse_bytes
+    options = objective, skip_unsupported, toggles, reuse_bytes
     done: set[int] = set()
     try:
         for index, row in _finished(trace, hardware, overrides, grid, workers, options):
@@ -163,6 +165,7 @@ def _point(
     point: Point,
     objective: Objective,
     skip_unsupported: bool,
+    toggles: Toggling,
     reuse_bytes: int,
 ) -> dict[str, Any]:
     """One row; a point that fails is a row with its error."""
@@ -177,7 +180,13 @@ def _point(
         machine = load_hardware(hardware, overrides)
         left_out = unsupported_layers(opened, machine) if skip_unsupported else {}
         result = simulate(
-            opened, machine, objective=objective, left_out=left_out, threads=1, reuse=of_process(reuse_bytes)
+            opened,
+            machine,
+            objective=objective,
+            left_out=left_out,
+            toggles=toggles,
+            threads=1,
+            reuse=of_process(reuse_bytes),
         )
     except AccelsimError as error:
         return {**point, "error": str(error)}

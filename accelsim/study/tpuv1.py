@@ -69,7 +69,7 @@ def _row(row: dict[Any, Any], published: "pd.Series[float]", seed: int) -> dict[
     chip = load_hardware(_CHIP)
     weights, layers, batch = int(float(row["weights"].rstrip("M")) * 1e6), int(row["fc"]), int(row["batch"])
     trace = square_layer(weights, layers, batch, seed)
-    result = simulate(trace, chip)
+    result = simulate(trace, chip, toggles="off")
     (layer,) = result.layer_results
     peak = chip.pe_array.multipliers * layer.cycles
     teraops = 2 * trace.layer.dense_macs / layer.cycles * chip.clock_mhz / 1e6

@@ -21,7 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from accelsim import zoo
-from accelsim.errors import InputError, TraceError
+from accelsim.errors import InputError, TraceError, nearest
 from accelsim.files import write_whole
 from accelsim.trace import NetworkTrace, from_folder, from_npz, read, write
 from accelsim.version import code_version, versions
@@ -70,9 +70,9 @@ def open_network(name: str, seed: int = 0) -> NetworkTrace:
     known = zoo.shape_networks()
     if name in known:
         return zoo.synthetic_trace(known[name], seed)
+    every = [*zoo.recipes(), *zoo.digits_networks(), *known]
     raise InputError(
-        f"{name}: neither a file nor a network; networks: "
-        f"{', '.join([*zoo.recipes(), *zoo.digits_networks(), *known])}"
+        f"{name}: neither a file nor a network; networks: {', '.join(every)}{nearest(str(name), every)}"
     )
 
 

@@ -31,7 +31,7 @@ HEAVY = {
     "rich",
 }
 UNITS = ("cycles", "cycle", "bytes", "bits", "pj", "uj", "fraction", "mw", "mm2")
-COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations"}
+COUNTS = {"reads", "macs", "steps", "outputs", "products", "updates", "tiles", "operations", "toggles"}
 KEYS = {"input", "layer", "tile"} | {f"{loop}{edge}" for loop in "nkcpq" for edge in "01"}
 KEYS |= {"resident", "spatial", "fused"} | {f"tile_{loop}" for loop in "nkcpq"}
 
@@ -128,8 +128,9 @@ def test_the_reference_runs_without_numba_kernels_and_dataflows() -> None:
 
 
 def is_a_quantity(column: str) -> bool:
-    """Ends in a unit, or is a bare plural that counts."""
-    noun = column.removesuffix("_read").removesuffix("_checked")  # mask_bits_read, outputs_checked
+    """Ends in a unit, or is a bare plural that counts; of a count, its error is a ratio in the glossary."""
+    noun = column.removesuffix("_relative_standard_error").removesuffix("_without_hold")
+    noun = noun.removesuffix("_read").removesuffix("_checked")  # mask_bits_read, outputs_checked
     last = noun.rsplit("_", 1)[-1]
     return last in UNITS or last in COUNTS
 

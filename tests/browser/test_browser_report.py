@@ -18,6 +18,7 @@ from accelsim.simulation import simulate
 from accelsim.study.driver import run_study
 from accelsim.study.pe_balance import write_heatmaps
 from accelsim.study.report import study_page
+from accelsim.study.store import Store
 from accelsim.study.study_file import read_study
 from accelsim.trace import write
 from accelsim.zoo import digits_trace
@@ -93,9 +94,33 @@ def study_file(tmp_path_factory):
     return root / "s.html"
 
 
-@pytest.fixture(params=["run", "study"])
-def page(request, run_folder, study_file):
-    return run_folder / "report.html" if request.param == "run" else study_file
+@pytest.fixture(scope="module")
+def bent_study(tmp_path_factory):
+    """A store written by hand: a front of three points, its knee in the middle."""
+    path = tmp_path_factory.mktemp("bent") / "bent.sqlite"
+    text = (
+        "name: bent\nbase: both-skip-16x16\nworkloads: [digits-mlp]\n"
+        "axes: [{key: pe_array.rows, values: [4, 8, 16]}]\n"
+        "objectives: [{minimise: cycles_mean}, {minimise: energy_uj_mean}]\n"
+    )
+    with Store(path, text, ["pe_array.rows"]) as store:
+        store.write_fact("points", "3")
+        store.write_fact("file", "bent.yaml")
+        for number, (rows, cycles, energy) in enumerate(((4, 1000, 1), (8, 200, 2), (16, 100, 10))):
+            figures = {"cycles_mean": float(cycles), "energy_uj_mean": float(energy), "feasible": True}
+            store.add(
+                f"k{number}",
+                {"workload": "digits-mlp", "pe_array.rows": rows},
+                number=number,
+                figures=figures,
+            )
+    (path.parent / "bent.html").write_text(study_page(path), encoding="utf-8")
+    return path.parent / "bent.html"
+
+
+@pytest.fixture(params=["run", "study", "bent study"])
+def page(request, run_folder, study_file, bent_study):
+    return {"run": run_folder / "report.html", "study": study_file, "bent study": bent_study}[request.param]
 
 
 def opened(browser, path: Path, width="desktop"):
@@ -237,6 +262,32 @@ def test_a_point_of_a_study_says_its_settings_on_hover(browser, study_file):
     tip = hovered(browser, one(browser, "[id$='points0'] [data-tip]"))
     assert tip.text.startswith("point ")
     assert "pe_array.rows" in tip.text
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_study_says_on_hover_what_an_axis_moves_and_sorts_it(browser, study_file, width):
+    opened(browser, study_file, width)
+    bars = browser.find_elements("css selector", "#moves svg [data-tip]")
+    told = [bar.get_attribute("data-tip") for bar in bars]
+    assert [text.split("\n")[0] for text in told] == ["Duration", "Energy"]
+    assert all("pe_array.rows, pe_array.columns: mean " in text for text in told)
+    assert hovered(browser, bars[0]).text == told[0]
+    factors = [float(value) for value in column(browser, "sensitivity-table", "mean factor")]
+    assert len(factors) == 2
+    head = button(browser, "sensitivity-table", "mean factor")
+    head.click()
+    assert [float(value) for value in column(browser, "sensitivity-table", "mean factor")] == sorted(
+        factors, reverse=True
+    )
+    head.click()
+    assert [float(value) for value in column(browser, "sensitivity-table", "mean factor")] == sorted(factors)
+
+
+def test_the_star_of_a_knee_says_which_point_it_is(browser, bent_study):
+    opened(browser, bent_study)
+    star = one(browser, "#pictures svg [data-tip*=', knee:']")
+    assert hovered(browser, star).text.startswith("point 1, knee: Duration 200 cycles")
+    assert column(browser, "front", "knee") == ["", "knee", ""]
 
 
 def test_a_heading_says_what_it_means_to_the_keyboard(browser, run_folder):

@@ -36,6 +36,15 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
     "size": (["import", "none.onnx", "--inputs", "none.npy", "--size", "length", "--out", "o.safetensors"], ["none.npy: no such file"]),
     "topology": (["import", "bad.csv", "--out", "o.safetensors"], ["bad.csv:2: 2 columns; a convolution has 8"]),
     "inputs": (["import", "none.onnx", "--inputs", "none.npy", "--out", "o.safetensors"], ["none.npy: no such file"]),
+    "PyTorch": (["import", "net/m.pt", "--inputs", "i.npy", "--out", "o.safetensors"], ["net/m.pt: PyTorch's files have no graph", "torch.onnx.export(model.eval(), (example,), 'm.onnx')", "accelsim import m.onnx"]),
+    "misspelt network": (["workloads", "build", "pose-detecton", "--out", "o.safetensors"], ["no network 'pose-detecton'; there are: ", "digits-cnn", "vgg16", "did you mean 'pose-detection'?"]),
+    "network to show": (["workloads", "show", "vgg-16"], ["no network 'vgg-16'; there are: ", "did you mean 'vgg16'?"]),
+    "network to study": (["cache-study", "digits-cn", "--layer", "x"], ["digits-cn: neither a file nor a network", "did you mean 'digits-cnn'?"]),
+    "seed": (["run", "net.npz", "--seed", "-1"], ["--seed", "greater than or equal to 0"]),
+    "no time": (["verify", "net.npz", "--seconds", "0"], ["--seconds", "greater than or equal to 0.1"]),
+    "plan of no layer": (["run", "net.npz", "--plans", "none.csv"], ["none.csv:3: no layer z; layers: a, b"]),
+    "plan that cuts nothing": (["run", "net.npz", "--plans", "cut.csv"], ["cut.csv:2: a: tile_c must be all 16 channels or a multiple of the chunk of 64, not 7"]),
+    "plan that does not fit": (["run", "net.npz", "--plans", "whole.csv", "--set", "scratchpad.capacity_bytes=1024"], ["whole.csv:2: a: no plan fits the scratchpad of 1024 bytes"]),
     "network": (["workloads", "fetch", "vgg"], ["no network 'vgg'; there are: ", "resnet50-thin"]),
     "shipped": (["workloads", "fetch", "digits-cnn"], ["digits-cnn is shipped", "accelsim workloads build digits-cnn"]),
     "no density": (["prune", "net.npz", "--out", "p.safetensors"], ["prune needs either --density or --schedule"]),
@@ -59,6 +68,10 @@ def test_wrong_input_is_exit_code_2_and_a_message(case: str, run: Run, npz: Path
     (tmp_path / "bad.csv").write_text("Layer,\nconv1, 3,\n")
     (tmp_path / "sched.yaml").write_text("a: half\n")
     (tmp_path / "layer.yaml").write_text("z: 0.5\n")
+    head = "layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\n"
+    (tmp_path / "none.csv").write_text(f"{head}\nz,,,,,,,,\n")
+    (tmp_path / "cut.csv").write_text(f"{head}a,,,,7,,,,\n")
+    (tmp_path / "whole.csv").write_text(f"{head}a,,,,,,,weights+activations+outputs,\n")
     arguments, words = WRONG[case]
     failed(run(*arguments), 2, *words)
 

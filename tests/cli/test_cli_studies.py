@@ -76,12 +76,14 @@ def test_hold_prints_a_row_per_policy_and_order(run: Run, npz: Path) -> None:
     assert [row["policy"] for row in rows] == ["compute", "gate, without hold", "gate"]
 
 
-def test_a_run_counts_toggles_where_it_is_asked(run: Run, npz: Path, tmp_path: Path) -> None:
+def test_a_run_says_how_it_counted_toggles(run: Run, npz: Path, tmp_path: Path) -> None:
     result = run("run", npz, "--hardware", "dense-16x16", "--toggles", "sampled", "--order-channels")
     assert result.exit_code == 0, result.output
-    assert "million toggles per inference, counted from " in " ".join(result.stdout.split())
+    assert "dense-16x16: toggles sampled, " in result.stdout
     assert "toggles" in json.loads((tmp_path / "results/net/dense-16x16/summary.json").read_text())
+    command = ("run", npz, "--hardware", "dense-16x16", "--toggles")
+    assert "dense-16x16: all toggles counted." in run(*command, "exact").stdout
+    assert "toggles" not in run(*command, "off").stdout
     failed(
         run("run", npz, "--toggles", "some"), 2, "--toggles must be one of sampled, exact, off, not 'some'"
     )
-    failed(run("run", "--toggles", "exact"), 2, "--toggles and --order-channels need a trace")

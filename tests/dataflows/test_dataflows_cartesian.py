@@ -182,7 +182,7 @@ def test_a_layer_runs_tiled_and_its_books_close():
     activations = generator.integers(1, 99, (2, 30, 30, 24)) * (generator.random((2, 30, 30, 24)) < 0.5)
     trace = from_arrays(weights.astype(np.int8), activations.astype(np.uint8), padding=1, stride=2)
     for overrides in ([], ["scratchpad.capacity_bytes=30000"], ["pe_array.rows=2", "pe_array.columns=1"]):
-        result = accelsim.simulate(trace, load_hardware("scnn-64", overrides))
+        result = accelsim.simulate(trace, load_hardware("scnn-64", overrides), toggles="off")
         assert result.cycles > 0
         assert result.layers["surplus_products"].sum() > 0
 
@@ -190,23 +190,23 @@ def test_a_layer_runs_tiled_and_its_books_close():
 def test_a_plane_too_large_for_the_banks_is_cut_and_a_plan_that_does_not_cut_it_refused():
     trace = from_arrays(np.ones((2, 3, 3, 1), np.int8), np.ones((1, 40, 40, 1), np.uint8), name="conv1")
     chip = chip_of(rows=2, columns=2, bank_entries=4)
-    result = accelsim.simulate(trace, chip)
+    result = accelsim.simulate(trace, chip, toggles="off")
     plan = result.layer_results[0].plan
     assert plan.tile_p * plan.tile_q < 38 * 38
     message = r"conv1: scnn-64: a PE's haloed tile of 22 x 22 sums is larger than the 128 of its banks"
     with pytest.raises(PlanError, match=message):
-        accelsim.simulate(trace, chip, plans={"conv1": whole(trace.layer)})
+        accelsim.simulate(trace, chip, plans={"conv1": whole(trace.layer)}, toggles="off")
 
 
 @pytest.mark.small
 def test_layers_without_a_plane_and_windows_without_room_are_refused():
     fc = from_arrays(np.ones((2, 8), np.int8), np.ones((1, 8), np.uint8), name="fc1")
     with pytest.raises(UnsupportedLayerError, match="fc1: scnn-64: cartesian runs convolutions, not a fully"):
-        accelsim.simulate(fc, "scnn-64")
+        accelsim.simulate(fc, "scnn-64", toggles="off")
     conv = from_arrays(np.ones((1, 7, 7, 1), np.int8), np.ones((1, 9, 9, 1), np.uint8), name="conv1")
     message = "conv1: scnn-64: the 49 sums of one pixel's window are more than the 32 of a PE's banks"
     with pytest.raises(UnsupportedLayerError, match=message):
-        accelsim.simulate(conv, chip_of(bank_entries=1))
+        accelsim.simulate(conv, chip_of(bank_entries=1), toggles="off")
 
 
 WRONG = {

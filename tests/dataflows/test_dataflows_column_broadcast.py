@@ -159,7 +159,7 @@ def test_a_layer_runs_tiled_and_its_books_close():
         ["encodings.dram_weights=csc", "encodings.dram_weight_bits=4"],
         ["encodings.dram_weights=dense", "encodings.dram_activations=bitmask"],
     ):
-        result = accelsim.simulate(trace, load_hardware("eie-64", overrides))
+        result = accelsim.simulate(trace, load_hardware("eie-64", overrides), toggles="off")
         assert result.cycles > 0
         assert result.layers["skipped_macs"].sum() > 0
 
@@ -193,17 +193,17 @@ def test_what_the_machine_cannot_run_is_refused_before_anything_is_counted():
     message = "conv1: eie-64: column_broadcast runs fully connected and recurrent layers, not a convolution"
     done = []
     with pytest.raises(UnsupportedLayerError, match=message):
-        accelsim.simulate(both, chip, progress=done.append)
+        accelsim.simulate(both, chip, progress=done.append, toggles="off")
     assert not done
     left_out = unsupported_layers(both, chip)
     assert list(left_out) == ["conv1"]
-    result = accelsim.simulate(both, chip, left_out=left_out)
+    result = accelsim.simulate(both, chip, left_out=left_out, toggles="off")
     assert [r.name for r in result.layer_results] == ["fc1"]
     assert result.left_out == left_out
     with pytest.raises(UnsupportedLayerError, match="net: every layer is left out on eie-64"):
-        accelsim.simulate(both, chip, left_out={"conv1": "x", "fc1": "y"})
+        accelsim.simulate(both, chip, left_out={"conv1": "x", "fc1": "y"}, toggles="off")
     with pytest.raises(InputError, match="left_out: no layer fc9; layers: conv1, fc1"):
-        accelsim.simulate(both, chip, left_out={"fc9": "x"})
+        accelsim.simulate(both, chip, left_out={"fc9": "x"}, toggles="off")
 
 
 @pytest.mark.small
@@ -213,19 +213,22 @@ def test_weights_that_no_codebook_or_field_holds_are_refused():
     with pytest.raises(
         InputError, match=r"fc1: eie-64: 39 different weights .* 4 bits has 16 \(pe_array.stored"
     ):
-        accelsim.simulate(trace, "eie-64")
+        accelsim.simulate(trace, "eie-64", toggles="off")
     with pytest.raises(
         InputError, match="fc1: eie-64: weights are -20 to 19 above their zero points, 4 bits hold -8 to 7"
     ):
-        accelsim.simulate(trace, load_hardware("eie-64", ["pe_array.codebook=false"]))
-    assert accelsim.simulate(trace, load_hardware("eie-64", ["pe_array.stored_weight_bits=8"])).cycles > 0
+        accelsim.simulate(trace, load_hardware("eie-64", ["pe_array.codebook=false"]), toggles="off")
+    wide = load_hardware("eie-64", ["pe_array.stored_weight_bits=8"])
+    assert accelsim.simulate(trace, wide, toggles="off").cycles > 0
 
 
 def test_a_plan_that_cuts_a_cell_is_refused():
     trace = from_arrays(np.ones((10, 8), np.int8), np.ones((1, 8), np.uint8), name="fc1")
     plan = Plan(tile_n=1, tile_k=3, tile_c=8, tile_p=1, tile_q=1)
     with pytest.raises(InputError, match="fc1: tile_k must be all filters or a multiple of 4, not 3"):
-        accelsim.simulate(trace, chip_of(rows=1, columns=2, accumulators=2), plans={"fc1": plan})
+        accelsim.simulate(
+            trace, chip_of(rows=1, columns=2, accumulators=2), plans={"fc1": plan}, toggles="off"
+        )
 
 
 WRONG = {

@@ -106,7 +106,7 @@ def test_a_layer_runs_and_its_books_close(overrides, groups):
     activations = generator.integers(0, 3, (2, 12, 12, 20)).astype(np.uint8)
     trace = from_arrays(weights, activations, padding=1, groups=groups)
     for together in (False, True):
-        result = accelsim.simulate(trace, chip_of(*overrides), together=together)
+        result = accelsim.simulate(trace, chip_of(*overrides), together=together, toggles="off")
         assert result.cycles > 0
         assert len(result.layer_results) == (1 if together else 2)
 
@@ -114,15 +114,15 @@ def test_a_layer_runs_and_its_books_close(overrides, groups):
 def test_what_cannot_be_mapped_is_refused_by_layer_machine_and_limit():
     dilated = from_arrays(*LAYER, dilation=2)
     with pytest.raises(UnsupportedLayerError, match=r"layer: eyeriss-168: row_stationary runs .* not 2 x 2"):
-        accelsim.simulate(dilated, chip_of())
+        accelsim.simulate(dilated, chip_of(), toggles="off")
     tall = from_arrays(np.ones((1, 13, 1, 1), np.int8), np.ones((1, 15, 1, 1), np.uint8))
     with pytest.raises(
         UnsupportedLayerError, match="13 filter rows and 1 output rows does not fit on 12 x 14"
     ):
-        accelsim.simulate(tall, chip_of())
+        accelsim.simulate(tall, chip_of(), toggles="off")
     wide = from_arrays(np.ones((1, 1, 13, 1), np.int8), np.ones((1, 1, 15, 1), np.uint8))
     with pytest.raises(UnsupportedLayerError, match="a row of 13 taps, a PE holds 12 activations"):
-        accelsim.simulate(wide, chip_of())
+        accelsim.simulate(wide, chip_of(), toggles="off")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_cannot_be_mapped_is_refused_by_layer_machine_and_limit():
 def test_a_plan_that_cannot_be_mapped_is_refused(sizes, message):
     given_sizes = {"tile_n": 1, "tile_k": 6, "tile_c": 4, "tile_p": 7, "tile_q": 7} | sizes
     with pytest.raises(PlanError, match=f"layer: eyeriss-168: {message}"):
-        accelsim.simulate(from_arrays(*LAYER), chip_of(), plans={"layer": Plan(**given_sizes)})
+        accelsim.simulate(from_arrays(*LAYER), chip_of(), plans={"layer": Plan(**given_sizes)}, toggles="off")
 
 
 WRONG = {

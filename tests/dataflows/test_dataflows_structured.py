@@ -119,7 +119,7 @@ def test_weights_that_break_the_structure_are_refused_by_layer_machine_and_limit
     with pytest.raises(
         UnsupportedLayerError, match="layer: sparse-tensor-core: a block of 4 channels has 3 "
     ):
-        accelsim.simulate(layer_of(3), chip_of("pe_array.dense_fallback=false"))
+        accelsim.simulate(layer_of(3), chip_of("pe_array.dense_fallback=false"), toggles="off")
 
 
 WEIGHTS = 32 * 9 * 64
@@ -135,7 +135,9 @@ WEIGHTS = 32 * 9 * 64
     ],
 )
 def test_a_layer_runs_and_its_books_close(kept, overrides, held, metadata):
-    result = accelsim.simulate(layer_of(kept), chip_of("scratchpad.capacity_bytes=200000", *overrides))
+    result = accelsim.simulate(
+        layer_of(kept), chip_of("scratchpad.capacity_bytes=200000", *overrides), toggles="off"
+    )
     assert result.layers["weight_fill_bytes"].sum() == held
     assert result.layers["metadata_fetch_bytes"].sum() == metadata
 

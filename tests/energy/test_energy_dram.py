@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import EnergyTable, action_counts, load_table, price
-from accelsim.energy.dram import DramRows, is_derived, with_parts
+from accelsim.energy.dram import DramRows, is_derived, other_memory, with_parts
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
+from accelsim.hardware.devices import source_rows
+from accelsim.hardware.dram_model import BankedDram
 
 pytestmark = pytest.mark.small
 
@@ -119,3 +122,35 @@ def test_two_rows_of_one_dram_are_refused() -> None:
     double = EnergyTable("two", 45, "", (*TABLE.rows, row))
     with pytest.raises(InputError, match="two: 2 activations of 'lpddr4_3200', not one"):
         with_parts([ActionCount("dram", "read", 8, "bit")], DramRows(double, "lpddr4_3200"))
+
+
+def banked(device: str, component: str) -> Accelerator:
+    dram = BankedDram(model="banked", device=device, channels=1)
+    return chip_of(f"energy.dram={component}").model_copy(update={"dram": dram})
+
+
+@pytest.mark.parametrize(
+    ("device", "component", "told"),
+    [
+        ("lpddr4-4266", "lpddr4_3200", False),
+        ("hbm2e-3200", "hbm2", False),
+        ("lpddr4-3200", "hbm2_2000", True),
+        ("ddr4-2400", "lpddr4", True),
+        ("ddr4-2400", "gddr5", True),
+    ],
+)
+def test_a_device_that_is_priced_as_another_memory_is_told(device: str, component: str, told: bool) -> None:
+    chip = banked(device, component)
+    said = other_memory(chip)
+    assert (said is not None) == told
+    if said is not None:
+        assert f"timed as {device} (dram.device) and priced as {component} (energy.dram)" in said
+
+
+def test_a_dram_without_a_device_and_a_name_without_a_kind_are_not_judged(tmp_path: Path) -> None:
+    assert other_memory(chip_of("energy.dram=hbm2")) is None
+    own = tmp_path / "own.csv"
+    rows = [list(row.values()) for row in source_rows("ddr4-2400")]
+    text = "\n".join(",".join(f'"{cell}"' for cell in ["stacked", *row[1:]]) for row in rows)
+    own.write_text(f"device,key,value,unit,source,note\n{text}\n")
+    assert other_memory(banked(str(own), "hbm2_2000")) is None

@@ -81,7 +81,9 @@ def test_decoding_tables_are_fetched_once_and_are_metadata() -> None:
     ):
         hardware = chip(*overrides)
         assert in_dram(Layer(name="x", channels=8, filters=8), hardware).table_bytes == tables
-        result = accelsim.simulate(layer_of(weights, 32), hardware, plans={"fc1": plan}).layer_results[0]
+        result = accelsim.simulate(
+            layer_of(weights, 32), hardware, plans={"fc1": plan}, toggles="off"
+        ).layer_results[0]
         assert result.work is not None
         cells = dram_bytes(layer_of(weights, 32), hardware)
         pointers = 32 * POINTER_BYTES * 2 if name == "shared" else 0  # of a bitmask, per filter and tile
@@ -96,7 +98,7 @@ def test_decoding_tables_are_fetched_once_and_are_metadata() -> None:
 def test_what_the_array_counts_does_not_depend_on_what_dram_holds() -> None:
     trace = layer_of(np.random.default_rng(3).choice([-7, 0, 0, 3], (32, 1, 1, 128)), 32)
     plain, coded = (
-        accelsim.simulate(trace, hardware).layer_results[0].totals
+        accelsim.simulate(trace, hardware, toggles="off").layer_results[0].totals
         for hardware in (chip(), chip("dram_weights=huffman_run_length5", "dram_activations=run_length4"))
     )
     assert plain["weight_fetch_bytes"] > coded["weight_fetch_bytes"]
@@ -135,15 +137,15 @@ def test_weights_that_do_not_fit_in_dram_are_refused(
 ) -> None:
     trace = layer_of(weights, 8)
     if message is None:
-        accelsim.simulate(trace, chip(*overrides))
+        accelsim.simulate(trace, chip(*overrides), toggles="off")
         return
     with pytest.raises(InputError, match=message):
-        accelsim.simulate(trace, chip(*overrides))
+        accelsim.simulate(trace, chip(*overrides), toggles="off")
 
 
 def test_more_than_n_of_m_are_refused_with_the_layers_name() -> None:
     with pytest.raises(TraceError, match="fc1: weights: group 0 of 4 has 4 values, more than 2"):
-        accelsim.simulate(layer_of([1] * 64, 8), chip("dram_weights=n2_m4"))
+        accelsim.simulate(layer_of([1] * 64, 8), chip("dram_weights=n2_m4"), toggles="off")
 
 
 def test_a_plan_that_cuts_a_cell_is_refused() -> None:
@@ -153,7 +155,7 @@ def test_a_plan_that_cuts_a_cell_is_refused() -> None:
         with pytest.raises(
             PlanError, match=f"fc1: tile_k must be all filters or a multiple of {block}, not 8"
         ):
-            accelsim.simulate(trace, chip(*overrides), plans={"fc1": plan})
+            accelsim.simulate(trace, chip(*overrides), plans={"fc1": plan}, toggles="off")
 
 
 def test_a_codebook_needs_its_bits() -> None:

@@ -237,7 +237,7 @@ def test_where_nothing_fits_in_few_tiles_more_are_allowed(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("objective", ["dram", "energy", "edp", "cycles"])
 def test_a_run_takes_the_plan_of_its_objective(objective: Any) -> None:
     trace, chip = layer_of(40, 40, 7, 3), small_chip(3000, "12.8")
-    result = accelsim.simulate(trace, chip, objective=objective)
+    result = accelsim.simulate(trace, chip, objective=objective, toggles="off")
     assert result.provenance["objective"] == objective
     (layer,) = result.layer_results
     sampled = search.best_plan(
@@ -261,7 +261,7 @@ def _outputs_of_a_run(trace: LayerTrace, chip: Accelerator) -> Any:
 
 def test_an_unknown_objective_is_refused() -> None:
     with pytest.raises(InputError, match="objective must be one of cycles, dram, energy, edp, not 'time'"):
-        accelsim.simulate(layer_of(8, 8, 2), "both-skip-16x16", objective="time")  # type: ignore[arg-type]
+        accelsim.simulate(layer_of(8, 8, 2), "both-skip-16x16", objective="time", toggles="off")  # type: ignore[arg-type]
 
 
 def connected_layer() -> LayerTrace:
@@ -287,7 +287,7 @@ def connected_layer() -> LayerTrace:
 def test_every_dataflow_moves_what_its_best_plan_predicts(name: str) -> None:
     chip = load_hardware(name)
     trace = connected_layer() if name == "eie-64" else layer_of(32, 24, 10, 3, seed=5)
-    result = accelsim.simulate(trace, chip, objective="energy").layer_results[0]
+    result = accelsim.simulate(trace, chip, objective="energy", toggles="off").layer_results[0]
     prepared = DATAFLOWS[chip.dataflow].prepare(trace, chip)
     best = search.best_plan(prepared, _outputs_of_a_run(trace, chip), chip, objective="energy")
     assert best.plan == result.plan

@@ -138,7 +138,7 @@ def test_the_best_plan_fits_and_the_machine_moves_what_it_says(trace: LayerTrace
     outputs = np.zeros(trace.layer.output_shape, np.uint8)
     given_trace = replace(trace, outputs=outputs)
     try:
-        result = accelsim.simulate(given_trace, chip).layer_results[0]
+        result = accelsim.simulate(given_trace, chip, toggles="off").layer_results[0]
     except PlanError:
         return  # its message is tested below
     assert result.plan is not None
@@ -161,7 +161,9 @@ def test_twice_the_scratchpad_never_needs_more_dram_bytes_for_a_fixed_plan() -> 
     plan = Plan(tile_n=1, tile_k=8, tile_c=8, tile_p=2, tile_q=7)
     moved = []
     for capacity in (4096, 8192, 65536):
-        result = accelsim.simulate(trace, small_chip(capacity), plans={"layer": plan}).layer_results[0]
+        result = accelsim.simulate(
+            trace, small_chip(capacity), plans={"layer": plan}, toggles="off"
+        ).layer_results[0]
         moved.append(result.dram_read_bytes + result.dram_write_bytes)
     assert len(set(moved)) == 1
 
@@ -176,7 +178,7 @@ def test_a_plan_that_cannot_cut_the_layer_is_refused_by_rule() -> None:
     }
     for message, plan in wrong.items():
         with pytest.raises(PlanError, match=f"conv1: {message}"):
-            accelsim.simulate(trace, small_chip(100000), plans={"conv1": plan})
+            accelsim.simulate(trace, small_chip(100000), plans={"conv1": plan}, toggles="off")
 
 
 def test_replay_and_machine_agree_on_the_best_plans_time() -> None:
@@ -186,7 +188,7 @@ def test_replay_and_machine_agree_on_the_best_plans_time() -> None:
         generator.integers(0, 2, (1, 12, 12, 32)).astype(np.uint8),
         padding=1,
     )
-    result = accelsim.simulate(trace, small_chip(4096)).layer_results[0]
+    result = accelsim.simulate(trace, small_chip(4096), toggles="off").layer_results[0]
     assert result.work is not None
     assert result.timeline is not None
     assert result.work.dtype == WORK
@@ -208,7 +210,7 @@ def test_predicted_cycles_are_within_15_percent_of_the_machines(taps: int, rate:
         weights.astype(np.int8), activations.astype(np.uint8), padding=taps // 2, outputs=outputs
     )
     chip = load_hardware("both-skip-16x16", [f"dram.peak_gb_per_s={rate}", "scratchpad.capacity_bytes=16384"])
-    result = accelsim.simulate(trace, chip).layer_results[0]
+    result = accelsim.simulate(trace, chip, toggles="off").layer_results[0]
     sizes = encoded_sizes(trace, chip, outputs != 0)
     predicted = best_plan(inner_join.prepare(trace, chip), sizes, chip)
     assert result.bound_by == ("array" if rate == "200" else "dram")

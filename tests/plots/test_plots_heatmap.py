@@ -5,6 +5,7 @@ from results_by_hand import result
 
 from accelsim import plots
 from accelsim.errors import InputError
+from accelsim.hardware import load_hardware, presets
 
 
 def pes(layer="conv0", rows=4, columns=4, parts=1, total=None):
@@ -74,3 +75,17 @@ def test_pes_of_another_run_and_missing_columns_are_refused():
         plots.with_utilisation(run, pes(total=7))
     with pytest.raises(InputError, match="no column 'utilisation_fraction'"):
         plots.heatmap(pes(), "conv", "toy")
+
+
+@pytest.mark.parametrize("chip", presets())
+def test_every_chip_says_what_falls_on_its_rows_and_columns(chip):
+    axes_of = plots.pe_axes(load_hardware(chip))
+    drawn = plots.heatmap(pes().assign(utilisation_fraction=0.5), "conv", "toy", axes_of).axes[0]
+    assert drawn.get_ylabel() == f"row ({axes_of[0]})"
+    assert drawn.get_xlabel() == f"column ({axes_of[1]})"
+    assert axes_of[0] != axes_of[1]
+
+
+def test_a_systolic_array_says_what_is_stationary():
+    chip = load_hardware("systolic-weights-16x32", ["pe_array.stationary=activations"])
+    assert plots.pe_axes(chip) == ("tap and channel", "output position")

@@ -45,9 +45,15 @@ def test_marked_points_are_circled_and_joined_in_order():
     assert [line.get_xydata().tolist() for line in lines] == [[[16, 2], [32, 1]]] * 2
 
 
+def test_points_that_are_not_joined_are_circled_alone():
+    front = pd.Series([True, True, True, True])
+    axes = plots.points(TABLE, "rows", "cycles", "net", LABELS, front, joined=False).axes[0]
+    assert [line.get_linestyle() for line in axes.lines] == ["None", "None"]
+
+
 def test_a_named_row_has_a_star_and_its_name_beside_it():
     axes = plots.points(TABLE, "rows", "cycles", "net", LABELS, named={1: "knee: point 7"}).axes[0]
-    assert [line.get_xydata().tolist() for line in axes.lines] == [[[16, 2]]]
+    assert axes.collections[-1].get_offsets().tolist() == [[16, 2]]
     assert [(text.get_text(), text.xy) for text in axes.texts] == [("knee: point 7", (16, 2))]
 
 

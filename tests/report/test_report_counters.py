@@ -21,11 +21,11 @@ def runs():
     chunks = ["dma.chunk_bytes=256", "dma.arbitration=drains_first", "dram.efficiency_fraction=1"]
     chunked = load_hardware("both-skip-16x16", ["scratchpad.capacity_bytes=8192", *chunks])
     return [
-        simulate(trace, small),
-        simulate(trace, load_hardware("both-skip-16x16"), between_layers="fuse"),
-        simulate(trace, load_hardware("both-skip-16x16"), between_layers="keep"),
-        simulate(trace, slow),
-        simulate(trace, chunked),
+        simulate(trace, small, toggles="off"),
+        simulate(trace, load_hardware("both-skip-16x16"), between_layers="fuse", toggles="off"),
+        simulate(trace, load_hardware("both-skip-16x16"), between_layers="keep", toggles="off"),
+        simulate(trace, slow, toggles="off"),
+        simulate(trace, chunked, toggles="off"),
     ]
 
 

@@ -200,10 +200,14 @@ def test_every_bar_and_point_says_its_value(folder):
 def test_a_run_says_its_command_or_its_equal(folder, text, tmp_path):
     assert "<code>accelsim run toy.npz --hardware sparse.yaml</code>" in text
     facts = {"seed": 3, "objective": "dram", "between_layers": "keep", "filters": "x"}
+    facts["toggles"] = "sampled"
     run = replace(result(load_hardware("both-skip-16x16")), provenance=facts)
     write_run(run, tmp_path)
     wanted = "accelsim run TRACE --hardware both-skip-16x16 --objective dram --between-layers keep --seed 3"
     assert f"<code>{wanted} --balance-filters</code>" in run_page(tmp_path)
+    # Stored before runs said how they count toggles: none were counted.
+    write_run(replace(run, provenance={}), tmp_path)
+    assert "--hardware both-skip-16x16 --toggles off</code>" in run_page(tmp_path)
 
 
 def test_what_was_not_modelled_is_what_the_run_and_the_chip_say(text):

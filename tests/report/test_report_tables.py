@@ -71,6 +71,7 @@ LARGE = {
     "energy_uj_mean": 123456.7,
     "energy_uj_p05": 65432.1,
     "energy_uj_p95": 345678.9,
+    "energy_uj_toggle_error": 1234.56,
     "dram_mb_per_inference": 1234.56,
     "bound_by": "postprocessor 100 %",
     "chip": "a-chip-with-quite-a-long-name-64x64",
@@ -83,7 +84,16 @@ def test_tables_fit_the_screen_and_lose_no_digit(width):
     rows = [dense, sparse | LARGE]
     text = as_text(summary_tables(rows, "dense-4x4"), width)
     assert max(len(line) for line in text.splitlines()) <= width
-    for figure in ("1,234,567,890", "2,469.14", "123,457", "65,432", "345,679", "1,234.6", "postprocessor"):
+    for figure in (
+        "1,234,567,890",
+        "2,469.14",
+        "123,457",
+        "+-1,235",
+        "65,432",
+        "345,679",
+        "1,234.6",
+        "postprocessor",
+    ):
         assert figure in text, figure
 
 

@@ -112,7 +112,9 @@ def test_of_all_subsets_the_one_with_least_of_the_objective_is_kept(
 
     def prepare(node: LayerNode) -> LayerInput:
         wanted = Wanted(None, objective, table)
-        return layer_input(trace.layer(node.layer.name), hardware, wanted, balance_filters=False, seed=0)
+        return layer_input(
+            trace.layer(node.layer.name), hardware, wanted, balance_filters=False, toggles="off", seed=0
+        )
 
     nodes = trace.network.nodes
     schedule = keep_schedule(

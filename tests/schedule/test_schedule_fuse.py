@@ -1,5 +1,6 @@
 """Fused layers against the same layers alone: every MAC, every output byte, and the books of the chain."""
 
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 from drawn_networks import Builder, chip, residual
 
 import accelsim
+from accelsim.dataflows.toggles import tile_toggles
 from accelsim.errors import InputError
 from accelsim.report.trace_events import trace_events
 from accelsim.results import NetworkResult
 from accelsim.schedule.held import BetweenLayers
-from accelsim.tables import COUNTERS
+from accelsim.tables import BOX, COUNTERS
 from accelsim.trace import NetworkTrace
 
 MACS = [name for name in COUNTERS if name.endswith("_macs") and name != "encoding_padding_macs"]
@@ -114,6 +116,19 @@ def test_inputs_alone_and_together_fuse_alike() -> None:
     assert together.total("weight_fetch_bytes") <= apart.total("weight_fetch_bytes")
 
 
+def test_fused_layers_toggle_what_their_bands_toggle() -> None:
+    trace, hardware = pair(), chip(6000)
+    result = accelsim.simulate(trace, hardware, between_layers=FUSE, toggles="exact")
+    for one in result.layer_results:
+        assert one.work is not None
+        assert one.toggles is not None
+        found = Counter[str]()
+        for box in np.stack([one.work[name] for name in BOX], axis=1):
+            found.update(tile_toggles(trace.layer(one.name), box, hardware))
+        assert len(one.work) > 1
+        assert one.toggles.counts == dict(found)
+
+
 def test_a_chain_reads_and_leaves_kept_tensors() -> None:
     b = Builder((1, 12, 12, 8))
     b.convolution("last", b.convolution("b", b.convolution("a", b.convolution("first", "x", 8), 64), 8), 8)
@@ -135,8 +150,8 @@ def test_other_arrays_fuse_too(name: str, capacity: int) -> None:
     from accelsim.hardware import load_hardware
 
     hardware = load_hardware(name, [f"scratchpad.capacity_bytes={capacity}"])
-    apart = accelsim.simulate(pair(), hardware)
-    fused = accelsim.simulate(pair(), hardware, between_layers=FUSE)
+    apart = accelsim.simulate(pair(), hardware, toggles="off")
+    fused = accelsim.simulate(pair(), hardware, between_layers=FUSE, toggles="off")
     assert moved(fused) < moved(apart)
     assert fused.total("effectual_macs") == apart.total("effectual_macs")
 

@@ -1,12 +1,17 @@
-"""A store whose points are written by hand: an array that works, and waits."""
+"""A folder with one digit's trace; a store whose points are written by hand: an array that works, and waits."""
+
+import shutil
 
 import pytest
+from study_runs import run, tables
 
+from accelsim import zoo
 from accelsim.study.store import Store
 from accelsim.study.store_tables import Rows
 from accelsim.tables import CAUSES
+from accelsim.trace import write
 
-STUDY = """name: hand
+HAND = """name: hand
 base: both-skip-16x16
 workloads: [a, b]
 axes:
@@ -30,7 +35,7 @@ def figures(cycles, lanes):
 
 @pytest.fixture
 def hand_store(tmp_path):
-    with Store(tmp_path / "hand.sqlite", STUDY, AXES) as store:
+    with Store(tmp_path / "hand.sqlite", HAND, AXES) as store:
         store.write_fact("points", "8")
         store.write_fact("excluded", "2")
         store.write_fact("file", "hand.yaml")
@@ -53,3 +58,28 @@ def hand_store(tmp_path):
             )
         store.add("k4", {"workload": "b"}, number=4, error="no plan fits")
         yield store
+
+
+@pytest.fixture(scope="module")
+def digit(tmp_path_factory):
+    path = tmp_path_factory.mktemp("digit") / "one.safetensors"
+    write(zoo.digits_trace("digits-cnn").select_input(0), path)
+    return path
+
+
+@pytest.fixture
+def folder(digit, tmp_path, monkeypatch):
+    """A folder with one digit's trace."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(digit, "one.safetensors")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def expected(digit):
+    """The tables of the small study, run in this process."""
+    there = digit.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(there)
+        run(there / "expected.sqlite")
+    return tables(there / "expected.sqlite")

@@ -10,6 +10,16 @@ from accelsim.study.driver import run_study
 from accelsim.study.store import Store
 from accelsim.study.study_file import parse_study
 
+STUDY = """name: small
+base: both-skip-16x16
+workloads: [one.safetensors]
+axes:
+  - {key: pe_array.rows, values: [4, 8, 16]}
+  - {key: dram.peak_gb_per_s, values: [6.4, 12.8]}
+  - {key: scratchpad.capacity_bytes, values: [64, 32768, 65536, 131072, 262144]}
+constraints: [scratchpad.capacity_bytes < 262144]
+"""
+POINTS, FAILED = 24, 6  # nothing fits 64 bytes
 DRIVER = """
 import multiprocessing
 import sys
@@ -30,6 +40,10 @@ if __name__ == "__main__":
 
 def run_text(path, text, **options):
     return run_study(parse_study(text, "s.yaml"), text, path, file="s.yaml", **options)
+
+
+def run(path, text=STUDY, **options):
+    return run_text(path, text, **options)
 
 
 def driver_of(folder, most=None):

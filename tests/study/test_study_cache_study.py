@@ -13,6 +13,7 @@ from accelsim.network import Layer
 from accelsim.plan import whole
 from accelsim.simulation import simulate
 from accelsim.study.cache_study import Cache, cache_study
+from accelsim.study.mapping import map_layers
 from accelsim.study.stored_layer import cached_counts, stored_layer
 from accelsim.trace import from_layers
 from accelsim.zoo import synthetic_layer
@@ -134,3 +135,26 @@ def test_what_a_cache_cannot_follow_is_refused():
     with pytest.raises(InputError, match="arm-ml-4tops: a cache holds what DRAM holds"):
         stored_layer(LAYER, chip("arm-ml-4tops"))
     assert prod(SHAPE.weight_shape) == stored_layer(LAYER, chip()).weights[1].sum()
+
+
+def dear_pins(folder, *changes):
+    """A chip whose DRAM pays 1000 pJ for each bit at its pins."""
+    columns = "component,action,unit,size_bytes,width_bits,node_nm,voltage_v,pj,low_pj,high_pj,cell_type,group,source,note"
+    row = "lpddr4_3200,io,bit,,,,1.1,1000,1000,1000,,,a test,"
+    (folder / "pins.csv").write_text(f"{columns}\n{row}\n")
+    return chip("dense-16x16", f"energy.overlay={folder / 'pins.csv'}", *changes)
+
+
+def test_scratchpad_and_cache_pay_their_dram_the_same_prices(tmp_path):
+    """Core, pins and rows of what they move; the user's own row reaches both."""
+    table = cache_study(from_layers("net", [LAYER]), ["conv"], dear_pins(tmp_path), [Cache()]).table
+    pins = 8 * 1000 * table["dram_bytes"]
+    assert (table["dram_pj"] > pins).all()
+    np.testing.assert_allclose(table["dram_pj"], pins, rtol=0.02)
+
+
+def test_the_users_own_row_reaches_the_plans_of_map(tmp_path):
+    trace = from_layers("net", [LAYER])
+    (plain,), (dear,) = (map_layers(trace, on, objective="dram") for on in (chip(), dear_pins(tmp_path)))
+    assert dear.best.dram_bytes == plain.best.dram_bytes
+    assert dear.best.energy_pj - plain.best.energy_pj == pytest.approx(8 * 996.8 * plain.best.dram_bytes)

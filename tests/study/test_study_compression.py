@@ -92,7 +92,7 @@ def test_compression_saves_bytes_everywhere_and_time_where_memory_was_the_limit(
     fast = load_hardware("dense-16x16", ["dram.peak_gb_per_s=500", "dram.latency_ns=0"])
     told = {}
     for name, chip in (("slow", slow), ("fast", fast)):
-        done = compression_study(network(), [chip.model_copy(update={"name": name})])
+        done = compression_study(network(), [chip.model_copy(update={"name": name})], toggles="off")
         table = done.table.set_index("variant")
         assert (table["dram_bytes_fraction"].loc[["quantised", "encoded"]] < 1).all()
         assert (table["speedup"].iloc[0], table["saved_cycles"].iloc[0]) == (1, 0)
@@ -106,13 +106,17 @@ def test_compression_saves_bytes_everywhere_and_time_where_memory_was_the_limit(
 
 
 def test_a_dense_chip_gains_nothing_from_zeros_that_nothing_encodes():
-    table = compression_study(network(), [load_hardware("dense-16x16")]).table.set_index("variant")
+    table = compression_study(network(), [load_hardware("dense-16x16")], toggles="off").table.set_index(
+        "variant"
+    )
     assert table["speedup"]["pruned"] == 1
     assert table["dram_bytes_fraction"]["encoded"] < table["dram_bytes_fraction"]["pruned"] == 1
 
 
 def test_layers_that_a_chip_cannot_run_are_left_out_of_all_variants_and_listed():
-    done = compression_study(network(), [load_hardware("eie-64"), load_hardware("both-skip-16x16")])
+    done = compression_study(
+        network(), [load_hardware("eie-64"), load_hardware("both-skip-16x16")], toggles="off"
+    )
     assert list(done.left_out) == ["eie-64"]
     assert list(done.left_out["eie-64"]) == ["conv"]
     eie = done.table[done.table["chip"] == "eie-64"]

@@ -2,15 +2,11 @@
 
 import dataclasses
 import json
-import multiprocessing
-import os
-import shutil
-import signal
 import sqlite3
 
 import pandas as pd
 import pytest
-from study_runs import driver_of, run_text, same, tables
+from study_runs import FAILED, POINTS, STUDY, run, same, tables
 
 from accelsim import zoo
 from accelsim.errors import AccelsimError, InputError
@@ -19,47 +15,6 @@ from accelsim.study.points import evaluate
 from accelsim.study.space import Space
 from accelsim.study.store import Store
 from accelsim.study.study_file import read_study
-from accelsim.trace import write
-
-STUDY = """name: small
-base: both-skip-16x16
-workloads: [one.safetensors]
-axes:
-  - {key: pe_array.rows, values: [4, 8, 16]}
-  - {key: dram.peak_gb_per_s, values: [6.4, 12.8]}
-  - {key: scratchpad.capacity_bytes, values: [64, 32768, 65536, 131072, 262144]}
-constraints: [scratchpad.capacity_bytes < 262144]
-"""
-POINTS, FAILED = 24, 6  # nothing fits 64 bytes
-SIGKILL = getattr(signal, "SIGKILL", None)
-
-
-@pytest.fixture(scope="module")
-def digit(tmp_path_factory):
-    path = tmp_path_factory.mktemp("digit") / "one.safetensors"
-    write(zoo.digits_trace("digits-cnn").select_input(0), path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def folder(digit, tmp_path, monkeypatch):
-    """A folder with one digit's trace."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(digit, "one.safetensors")
-    return tmp_path
-
-
-def run(path, text=STUDY, **options):
-    return run_text(path, text, **options)
-
-
-@pytest.fixture(scope="module")
-def expected(digit):
-    there = digit.parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(there)
-        run(there / "expected.sqlite")
-    return tables(there / "expected.sqlite")
 
 
 def test_one_process_and_two_give_the_same_tables(folder, expected):
@@ -144,55 +99,6 @@ def test_an_interrupt_keeps_what_is_finished(folder):
     assert run(folder / "s.sqlite").before == 5
 
 
-@pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
-def test_a_driver_killed_at_any_instant_loses_and_doubles_nothing(folder, expected):
-    (folder / "s.yaml").write_text(STUDY)
-    with driver_of(folder, most=5) as process:
-        for _ in range(3):
-            process.stdout.readline()
-        with pytest.raises(InputError, match="another driver is at work"):
-            run(folder / "s.sqlite")
-        process.kill()
-        process.wait()
-        assert process.stdout.read() is not None  # until the last of its workers has let go of it
-    assert 2 <= len(tables(folder / "s.sqlite")[0]) < POINTS
-    run(folder / "s.sqlite")
-    same(folder / "s.sqlite", expected)
-
-
-@pytest.mark.skipif(SIGKILL is None, reason="no kill -9")
-def test_a_worker_killed_loses_and_doubles_nothing(folder, expected):
-    told = []
-
-    def kill(what):
-        told.append(what)
-        if len(told) == 3:
-            os.kill(multiprocessing.active_children()[0].pid, SIGKILL)
-
-    run(folder / "s.sqlite", workers=2, progress=kill)
-    same(folder / "s.sqlite", expected)
-    assert len(told) == POINTS
-
-
-def dies_at_one_point(point, content=None):
-    if point.number == 11:
-        os._exit(9)
-    return evaluate(point, content)
-
-
-@pytest.mark.parametrize("cluster", [None, "local"])
-def test_a_point_that_kills_its_workers_is_recorded_and_no_other(folder, expected, monkeypatch, cluster):
-    if cluster:
-        pytest.importorskip("distributed")
-    monkeypatch.setattr(executors, "evaluate", dies_at_one_point)
-    done = run(folder / "s.sqlite", workers=2, cluster=cluster)
-    assert (done.done, done.failed) == (POINTS - FAILED - 1, FAILED + 1)
-    points, wanted = tables(folder / "s.sqlite")[0], expected[0]
-    dead = points["error"].str.contains("its worker died, twice")
-    assert points[dead]["number"].tolist() == [11]
-    pd.testing.assert_frame_equal(points[~dead], wanted[~dead])
-
-
 def elsewhere(point, content=None):
     """A worker on a machine that sees nothing of the driver's files."""
     SHIPPED.append(content is not None)
@@ -213,25 +119,6 @@ def test_a_trace_is_shipped_once_where_it_is_absent(folder, expected, monkeypatc
     same(folder / "s.sqlite", expected)
     assert sum(SHIPPED) == 1
     assert len(SHIPPED) == POINTS + 1
-
-
-def test_a_cluster_that_goes_away_is_told_and_finished_points_stay(folder):
-    distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://", dashboard_address="127.0.0.1:0"
-    )
-    told = []
-
-    def closed(what):
-        told.append(what)
-        if len(told) == 3:
-            cluster.close()
-
-    with pytest.raises(AccelsimError, match=r"went away; .* of 24 points are finished and in .*s\.sqlite"):
-        run(folder / "s.sqlite", cluster=cluster.scheduler_address, progress=closed)
-    assert 3 <= len(tables(folder / "s.sqlite")[0]) < POINTS
-    with pytest.raises(AccelsimError, match="no scheduler answers"):
-        run(folder / "s.sqlite", cluster=cluster.scheduler_address)
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(folder, expected, monkeypatch):

@@ -1,6 +1,6 @@
 """A study of 200 points through kill -9 of its driver and its workers, and on a Dask cluster.
 
-`make unit` leaves these out; `.ci/run` has a step for them.
+`make unit` leaves these out; `.ci/run` has a step for them and `test_study_deaths`.
 """
 
 import os

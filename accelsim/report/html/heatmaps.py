@@ -40,10 +40,9 @@ _COLUMNS = (
     Column(key="uneven_lane_cycles", heading="uneven", unit="lane-cycles", digits=0),
 )
 _NOT_COUNTED = (
-    "The PEs of this run were not counted: accelsim heatmap TRACE RUN_FOLDER does it, for chips of the "
-    "dataflow inner_join; the report made after it shows them."
+    "The PEs of this run were not counted: accelsim heatmap TRACE RUN_FOLDER does it; the report made after "
+    "it shows them."
 )
-_OTHER_DATAFLOW = "PEs are counted for chips of the dataflow inner_join; this one is of {dataflow}."
 
 
 def heatmap_sections(folder: Path, run: RunTables) -> tuple[list[Picture], HtmlTable | None, str]:
@@ -54,8 +53,6 @@ def heatmap_sections(folder: Path, run: RunTables) -> tuple[list[Picture], HtmlT
     InputError
         If the folder's pes.csv is no such table, or of another run.
     """
-    if run.chip.dataflow != "inner_join":
-        return [], None, _OTHER_DATAFLOW.format(dataflow=run.chip.dataflow)
     if not (folder / FILE).is_file():
         return [], None, _NOT_COUNTED
     pes = read_table(folder / FILE, PE_COLUMNS)
@@ -76,7 +73,7 @@ def heatmap_sections(folder: Path, run: RunTables) -> tuple[list[Picture], HtmlT
 
 
 def _picture(run: RunTables, layer: str, those: "pd.DataFrame", number: int) -> Picture:
-    figure = plots.heatmap(those, layer, run.title)
+    figure = plots.heatmap(those, layer, run.title, plots.pe_axes(run.chip))
     tips: dict[str, list[str]] = {}
     if len(those) <= _MOST_PES:
         mesh = figure.axes[0].collections[0]

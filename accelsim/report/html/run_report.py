@@ -128,10 +128,16 @@ def _lead(run: RunTables) -> str:
     return (
         f"{s['cycles_mean']:,.0f} cycles, {s['ms_per_inference']:.4g} ms at {run.chip.clock_mhz:g} MHz, and "
         f"{number_text(s['energy_uj_mean'], 0)} µJ ({number_text(s['energy_uj_p05'], 0)} to "
-        f"{number_text(s['energy_uj_p95'], 0)}) an inference. "
+        f"{number_text(s['energy_uj_p95'], 0)}{_sampled(s)}) an inference. "
         f"Of the lane-cycles {100 * lanes['mac'] / total:.1f} % are effectual MACs; most of the others, "
         f"{100 * lanes[most] / total:.1f} %, are: {CAUSE_LOOKS[most].label}."
     )
+
+
+def _sampled(summary: dict[str, Any]) -> str:
+    """What the sample of toggles makes of the energy, where one was drawn."""
+    error = summary.get("energy_uj_toggle_error", 0.0)
+    return f"; standard error of sampled toggles {number_text(error, 2)}" if error > 0 else ""
 
 
 def _simulated(run: RunTables, facts: dict[str, Any]) -> list[dict[str, Any]]:
@@ -237,7 +243,8 @@ def _command(run: RunTables, facts: dict[str, Any]) -> str:
     ):
         if key in facts:
             words += [option, str(facts[key])]
-    words += ["--toggles", str(facts["toggles"])] if "toggles" in facts else []
+    if (toggles := facts.get("toggles", "off")) != "sampled":  # a run that does not say counted none
+        words += ["--toggles", str(toggles)]
     words += [flag for key, flag in _FLAGS.items() if key in facts]
     words += ["--together"] if run.summary.get("together") else []
     return shlex.join(words)
