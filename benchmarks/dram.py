@@ -36,14 +36,14 @@ def times_of_bandwidth(layers: int | None, repeats: int) -> float:
     flat = load_hardware("both-skip-16x16")
     banked = flat.model_copy(update={"dram": BankedDram(model="banked", device="ddr4-2400", channels=1)})
     trace = resnet50(layers)
-    result = accelsim.simulate(trace, banked, threads=1)
+    result = accelsim.simulate(trace, banked, toggles="off", threads=1)
     plans = {layer.name: layer.plan for layer in result.layer_results if layer.plan is not None}
 
     def seconds(chip: Accelerator) -> float:
         found = []
         for _ in range(repeats + 1):  # the first compiles
             began = time.thread_time()
-            accelsim.simulate(trace, chip, plans=plans, threads=1)
+            accelsim.simulate(trace, chip, plans=plans, toggles="off", threads=1)
             found.append(time.thread_time() - began)
         return min(found[1:])
 

@@ -104,7 +104,7 @@ def dense_equivalent(chip_name: str, repeats: int) -> dict[str, float]:
         trace = layer(name, side, channels, filters, taps)
         kept = prune_magnitude(trace.weights, trace.weight_zero_points, 0.5, "n_m", 4)
         trace = replace(trace, weights=kept)
-        (result,) = simulate(trace, chip).layer_results
+        (result,) = simulate(trace, chip, toggles="off").layer_results
         assert result.plan is not None
         prepared, boxes = dataflow.prepare(trace, chip), tile_boxes(result.plan, trace.layer)
         seconds = _median(partial(dataflow.tile_counters, prepared, boxes, chip), repeats)
@@ -141,7 +141,7 @@ def sparse_toggle_pairs(repeats: int) -> dict[str, float]:
     convolution, found = layer("3x3 128 -> 128, 28 x 28", 28, 128, 128, 3), {}
     for name in ("eie-64", "scnn-64", "eyeriss-v2-192"):
         trace, chip = _fc7() if name == "eie-64" else convolution, load_hardware(name)
-        (result,) = simulate(trace, chip).layer_results
+        (result,) = simulate(trace, chip, toggles="off").layer_results
         assert result.plan is not None
         boxes = tile_boxes(result.plan, trace.layer)
         found[name] = trace.layer.dense_macs / _best_toggle_seconds(trace, boxes, chip, repeats) / 1e6
@@ -165,12 +165,12 @@ def _best_toggle_seconds(
 
 
 def vgg16_on_cartesian_s() -> float:
-    """Seconds of VGG-16's convolutions at published densities on scnn-64, on two threads, all of a run."""
+    """Seconds of VGG-16's convolutions at published densities on scnn-64, on two threads, all of a run but toggles."""
     network = shape_network("vgg16")
     convolutions = tuple(row for row in network.layers if row.layer.kind == "convolution")
     trace = synthetic_trace(replace(network, layers=convolutions))
     before = time.perf_counter()
-    simulate(trace, "scnn-64", threads=2)
+    simulate(trace, "scnn-64", toggles="off", threads=2)
     return time.perf_counter() - before
 
 

@@ -103,7 +103,7 @@ def accelsim(row: dict[str, str]) -> Callable[[], int]:
     chip = load_hardware(
         "systolic-outputs-16x32", [*keys, f"pe_array.stationary={STATIONARY[row['dataflow']]}"]
     )
-    return lambda: simulate(layer, chip, threads=1).total("compute_cycles")
+    return lambda: simulate(layer, chip, toggles="off", threads=1).total("compute_cycles")
 
 
 def main() -> None:

@@ -228,6 +228,8 @@ def joined_run(lines: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
 
 def lengths_of(symbols: list[int]) -> dict[int, int]:
     """Bits of each symbol's Huffman code."""
+    if not symbols:  # a layer whose weights are all zero
+        return {}
     counts = Counter(symbols)
     shift = min(counts)
     frequencies = np.array([counts[s] for s in range(shift, max(counts) + 1)], np.int64)
