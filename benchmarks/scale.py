@@ -82,7 +82,7 @@ def store_rates(point: Point, outcome: Outcome, points: int) -> list[dict[str, A
     for name, layers in ((f"{LAYERS} rows of layers", outcome.layers), ("none", None)):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "s.sqlite"
-            with Store(path, "name: s", list(point.settings)) as store:
+            with Store(path, "name: s", [name for name in point.settings if name != "workload"]) as store:
                 before = time.perf_counter(), time.process_time()
                 for number in range(points):
                     store.add(
