@@ -153,3 +153,18 @@ def test_reservations_over_the_capacity_or_never_freed_are_refused():
     leaking["release_after_drain_bytes"][1] -= 7
     with pytest.raises(AuditError, match="7 bytes still reserved at the layer's end, expected 0"):
         check_timeline(leaking, timeline, MACHINE)
+
+
+@pytest.mark.small
+def test_a_transfer_that_the_channels_last_cycle_had_room_for_overlaps_nothing():
+    """100 bytes a cycle: tile 0 is fetched in one, which has room for tile 1's 10 bytes.
+
+    When tile 0 has computed, tile 1 is fetched in no cycle, and tile 0 drains from the same one on.
+    """
+    work = work_of([(50, False, 200, True, 30), (10, False, 5, True, 10)])
+    machine = chip("100", "10", 260, "dma.arbitration=fetches_first")
+    timeline = run_layer(work, machine)
+    first, second = timeline
+    assert second["fetch_start_cycle"] == first["drain_start_cycle"] == first["compute_end_cycle"] == 41
+    assert second["fetch_end_cycle"] - 10 == second["fetch_start_cycle"]
+    check_timeline(work, timeline, machine)
