@@ -92,7 +92,7 @@ def test_a_layer_pays_for_the_rows_that_it_opened(trace: LayerTrace, tmp_path: P
     assert counted["dram_refreshes"] == lines["dram", "refresh", "refresh"].count == round(due) > 0
     bursts = counted["dram_read_bursts"] + counted["dram_write_bursts"]
     assert counted["dram_activations"] + counted["dram_row_hits"] == bursts
-    row = result.row(chip, 0.0, 1.0)
+    row = result.row(chip, 0.0, 1.0, 1.0)
     assert row["dram_row_hit_fraction"] == counted["dram_row_hits"] / bursts
     assert {name: row[name] for name in BANKED} == counted
 
