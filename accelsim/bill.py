@@ -1,22 +1,20 @@
 """A bill: counts of actions, and the lines that price them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from accelsim.draws import Line
 
 
-@dataclass(frozen=True, slots=True)
-class ActionCount:
+class ActionCount(NamedTuple):
     """How often a component did something; `unit` is what is counted (mac, access, bit, byte, cycle)."""
 
     component: str
     action: str
-    count: int
+    count: int  # type: ignore[assignment]  # of actions: what a tuple counts nobody asks
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnergyRow:
+class EnergyRow(NamedTuple):
     """One row of the bill: count x pj_each = pj, with bounds and the source of the price.
 
     Prices of one `group` move together when they are drawn; `priced_by` is the table's file and line.
@@ -24,7 +22,7 @@ class EnergyRow:
 
     component: str
     action: str
-    count: int
+    count: int  # type: ignore[assignment]  # of actions: what a tuple counts nobody asks
     unit: str
     pj_each: float
     pj: float
@@ -37,5 +35,5 @@ class EnergyRow:
     def line(self, layer: int, inputs: int = 1) -> Line:
         """The row as `draws` takes it, under the number of its layer, divided by a number of inputs."""
         row = f"{self.component} {self.action} {self.priced_by}"
-        low, middle, high = (pj / inputs for pj in (self.low_pj, self.pj, self.high_pj))
-        return Line(layer, row, self.group or self.source, low, middle, high)
+        group = self.group or self.source
+        return Line(layer, row, group, self.low_pj / inputs, self.pj / inputs, self.high_pj / inputs)

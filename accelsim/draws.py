@@ -59,31 +59,47 @@ def drawn(lines: Iterable[Line], layers: int, draws: int = DRAWS, seed: int = 0)
 
     Lines of one `row` must scale alike (the same low : nominal : high), as those of one chip do.
     """
-    rows: dict[str, int] = {}
-    groups: list[str] = []
-    entries: list[Line] = []
-    for line in lines:
-        if line.row not in rows:
-            rows[line.row] = len(rows)
-            groups.append(line.group)
-        entries.append(line)
-    high = np.zeros((len(rows), layers))
-    sums = np.zeros((len(rows), 3))
-    for line in entries:
-        r = rows[line.row]
-        high[r, line.layer] += line.high_pj
-        sums[r] += (line.low_pj, line.pj, line.high_pj)
-    relative = np.zeros((draws, len(rows)))
-    for r, group in enumerate(groups):
-        if sums[r, 2] > 0:
-            low, nominal = (sums[r, :2] / sums[r, 2]).tolist()
-            relative[:, r] = between(uniform(group, draws, seed), low, nominal, 1.0)
-    return relative @ high
+    return Draws(lines, layers, draws, seed).of_layers()
 
 
-def intervals(lines: Iterable[Line], layers: int) -> Floats:
-    """float64[layers, 2]: the middle 90 % of the draws of each layer's energy in pJ."""
-    found: Floats = np.percentile(drawn(lines, layers), INTERVAL, axis=0).T
+class Draws:
+    """Draws of one bill, from which the energies of its layers, and of all of them, follow.
+
+    Parameters
+    ----------
+    lines, layers, draws, seed : as of `drawn`
+    """
+
+    def __init__(self, lines: Iterable[Line], layers: int, draws: int = DRAWS, seed: int = 0) -> None:
+        rows: dict[str, tuple[str, list[float], list[float]]] = {}
+        for layer, row, group, low, nominal, high in lines:
+            if row not in rows:
+                rows[row] = group, [0.0] * layers, [0.0, 0.0, 0.0]
+            _, by_layer, sums = rows[row]
+            by_layer[layer] += high
+            sums[0] += low
+            sums[1] += nominal
+            sums[2] += high
+        self._relative = np.zeros((draws, len(rows)))
+        for r, (group, _, sums) in enumerate(rows.values()):
+            if sums[2] > 0:
+                shares = uniform(group, draws, seed)
+                self._relative[:, r] = between(shares, sums[0] / sums[2], sums[1] / sums[2], 1.0)
+        self._high = np.array([high for _, high, _ in rows.values()]).reshape(len(rows), layers)
+        self._whole = np.array([sums[2:] for _, _, sums in rows.values()]).reshape(len(rows), 1)
+
+    def of_layers(self) -> Floats:
+        """float64[draws, layers]: energies in pJ."""
+        return np.asarray(self._relative @ self._high)
+
+    def of_all(self) -> Floats:
+        """float64[draws]: energies of all layers together, in pJ."""
+        return np.asarray(self._relative @ self._whole)[:, 0]
+
+
+def intervals(energies: Floats) -> Floats:
+    """float64[layers, 2]: the middle 90 % of draws [draws, layers] of each layer."""
+    found: Floats = np.percentile(energies, INTERVAL, axis=0).T
     return found
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim import units
 from accelsim.bill import EnergyRow
-from accelsim.draws import drawn, interval, intervals
+from accelsim.draws import Draws, interval, intervals
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer
 from accelsim.plan import Plan, plan_text
-from accelsim.tables import BANKED, CAUSES, COUNTERS, TRAFFIC, Table
+from accelsim.tables import BANKED, CAUSES, COUNTERS, DRAINED, FETCHED, TRAFFIC, Table
 from accelsim.toggles import ToggleCounts
 
 if TYPE_CHECKING:
@@ -64,24 +64,22 @@ class LayerResult:
     @property
     def energy_pj(self) -> float:
         """Sum of the bill."""
-        return math.fsum(row.pj for row in self.energy)
+        return math.fsum([row.pj for row in self.energy])
 
     @property
     def on_chip_pj(self) -> float:
         """The bill without the DRAM's lines."""
-        return math.fsum(row.pj for row in self.energy if row.component != "dram")
+        return math.fsum([row.pj for row in self.energy if row.component != "dram"])
 
     @property
     def dram_read_bytes(self) -> int:
         """Bytes read from DRAM, burst waste included."""
-        operands = ("weight_fetch", "activation_fetch", "partial_sum_fetch", "fetch_burst_waste")
-        return sum(self.totals[f"{operand}_bytes"] for operand in operands)
+        return sum([self.totals[name] for name in FETCHED])
 
     @property
     def dram_write_bytes(self) -> int:
         """Bytes written to DRAM, burst waste included."""
-        t = self.totals
-        return t["output_drain_bytes"] + t["partial_sum_drain_bytes"] + t["drain_burst_waste_bytes"]
+        return sum([self.totals[name] for name in DRAINED])
 
     @property
     def bound_by(self) -> str:
@@ -91,15 +89,15 @@ class LayerResult:
         return "dram" if self.dram_cycles > self.totals["compute_cycles"] else "array"
 
     def _of_banks(self) -> dict[str, float]:
-        if not self.banked:
-            return {}
-        bursts = self.banked["dram_read_bursts"] + self.banked["dram_write_bursts"]
-        return self.banked | {"dram_row_hit_fraction": ratio(self.banked["dram_row_hits"], bursts)}
+        b = self.banked
+        bursts = b["dram_read_bursts"] + b["dram_write_bursts"] if b else 0
+        return b | {"dram_row_hit_fraction": ratio(b["dram_row_hits"], bursts)} if b else {}
 
-    def row(self, chip: Accelerator, p05: float, p95: float) -> dict[str, Any]:
-        """One row of layers.csv; the middle 90 % of draws of its energy, pJ, is given."""
+    def row(self, chip: Accelerator, p05: float, p95: float, area_mm2: float) -> dict[str, Any]:
+        """One row of layers.csv; given: the middle 90 % of draws of its energy, pJ, and the chip's area."""
         lanes = chip.pe_array.multipliers * self.cycles
         ns = self.cycles * 1000 / chip.clock_mhz
+        energy_pj, on_chip_mw = self.energy_pj, ratio(self.on_chip_pj, ns)
         t = self.totals
         return {
             "input": self.input,
@@ -119,13 +117,14 @@ class LayerResult:
             "kept_out_bytes": self.kept_out_bytes,
             "saved_dram_bytes": self.saved_dram_bytes,
             "fused": "+".join(self.fused),
-            "energy_pj": self.energy_pj,
-            "energy_low_pj": math.fsum(row.low_pj for row in self.energy),
-            "energy_high_pj": math.fsum(row.high_pj for row in self.energy),
+            "energy_pj": energy_pj,
+            "energy_low_pj": math.fsum([row.low_pj for row in self.energy]),
+            "energy_high_pj": math.fsum([row.high_pj for row in self.energy]),
             "energy_p05_pj": p05,
             "energy_p95_pj": p95,
-            "power_mw": ratio(self.energy_pj, ns),
-            "on_chip_power_mw": ratio(self.on_chip_pj, ns),
+            "power_mw": ratio(energy_pj, ns),
+            "on_chip_power_mw": on_chip_mw,
+            "power_density_mw_per_mm2": on_chip_mw / area_mm2,
             "tiles": 0 if self.work is None else len(self.work),
             "plan": "" if self.plan is None else plan_text(self.plan),
             **{f"{cause}_lane_cycles": self.lane_cycles[cause] for cause in CAUSES},
@@ -169,33 +168,33 @@ class NetworkResult:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
+    def _draws(self) -> Draws:
+        results = self.layer_results
+        return Draws((row.line(i) for i, r in enumerate(results) for row in r.energy), len(results))
+
+    def layer_rows(self) -> list[dict[str, Any]]:
+        """The rows of `layers`; an operation has no column that its layers alone count (tables.BANKED)."""
+        drawn = zip(self.layer_results, intervals(self._draws.of_layers()).tolist(), strict=True)
+        return [result.row(self.chip, p05, p95, self.area_mm2[0]) for result, (p05, p95) in drawn]
+
+    @cached_property
     def layers(self) -> "pd.DataFrame":
         """One row per input and layer; counts, cycles, bytes, pJ (columns end in their unit)."""
         import pandas as pd
 
-        results = self.layer_results
-        # All layers at once: their lines have the same few prices.
-        drawn_pj = intervals((row.line(i) for i, r in enumerate(results) for row in r.energy), len(results))
-        rows = zip(results, drawn_pj.tolist(), strict=True)
-        table = pd.DataFrame([result.row(self.chip, *interval) for result, interval in rows])
-        if not table.empty:
-            at = list(table.columns).index("on_chip_power_mw") + 1
-            table.insert(at, "power_density_mw_per_mm2", table["on_chip_power_mw"] / self.area_mm2[0])
-            # Operations have no addresses: nothing is counted, which is not 0.
-            table = table.astype({name: "Int64" for name in BANKED if name in table})
-        return table
+        table = pd.DataFrame(self.layer_rows())
+        # Operations have no addresses: nothing is counted, which is not 0.
+        return table.astype({name: "Int64" for name in BANKED if name in table})
 
     @cached_property
     def energy(self) -> "pd.DataFrame":
         """One row per input, layer, component and action: count x pJ = energy."""
         import pandas as pd
 
-        rows = [
-            {"input": r.input, "layer": r.name} | {k: getattr(row, k) for k in EnergyRow.__slots__}
-            for r in self.layer_results
-            for row in r.energy
-        ]
-        return pd.DataFrame(rows)
+        results = self.layer_results
+        return pd.DataFrame(
+            [{"input": r.input, "layer": r.name} | row._asdict() for r in results for row in r.energy]
+        )
 
     def total(self, counter: str) -> int:
         """Sum of one of `totals` over all layers and inputs."""
@@ -234,8 +233,8 @@ class NetworkResult:
         joule = math.fsum(pj) / 1e12
         moved = sum(r.dram_read_bytes + r.dram_write_bytes for r in self.layer_results)
         saved = sum(r.saved_dram_bytes for r in self.layer_results)
-        lines = [row.line(0) for r in self.layer_results for row in r.energy]
-        p05, p95 = interval(drawn(lines, 1))
+        bill = [row for r in self.layer_results for row in r.energy]
+        p05, p95 = interval(self._draws.of_all())
         # Of samples of their own: squares add up.
         errors = [r.toggles.error_pj(r.energy) for r in self.layer_results if r.toggles]
         return {
@@ -253,8 +252,8 @@ class NetworkResult:
             "saved_dram_mb_per_inference": ratio(saved / 1e6, self.inputs),
             "energy_uj_mean": ratio(math.fsum(pj) / 1e6, self.inputs),
             "energy_uj_spread": spread(pj) / 1e6,
-            "energy_uj_low": math.fsum(line.low_pj for line in lines) / 1e6 / self.inputs,
-            "energy_uj_high": math.fsum(line.high_pj for line in lines) / 1e6 / self.inputs,
+            "energy_uj_low": math.fsum([row.low_pj for row in bill]) / 1e6 / self.inputs,
+            "energy_uj_high": math.fsum([row.high_pj for row in bill]) / 1e6 / self.inputs,
             "energy_uj_p05": ratio(p05 / 1e6, self.inputs),
             "energy_uj_p95": ratio(p95 / 1e6, self.inputs),
             "energy_uj_toggle_error": math.hypot(*errors) / 1e6 / self.inputs if errors else math.nan,

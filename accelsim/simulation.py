@@ -113,7 +113,7 @@ def simulate(
     names = {node.layer.name for node in trace.network.nodes if isinstance(node, LayerNode)}
     check_layers(plans or {}, names)
     left_out = dict(left_out or {})
-    _check_supported(trace, chip, names, left_out)
+    _check_supported(trace, chip, names, left_out, reuse)
     between = _checked_between(between_layers, chip)
     orders = balance_filters, order_channels
     setting = _Setting(
@@ -186,7 +186,7 @@ def _step(
         inputs = [_input(one, node, of) for node in nodes if isinstance(node, LayerNode)]
         return run_fused(inputs, *shared, held, of.seed)
     if not isinstance(node, LayerNode):
-        result = operation_result(one, node, *shared, held[0])
+        result = operation_result(one, node, *shared, held[0], of.reuse)
         # An operation leaves the array's registers and buses as they are.
         return [replace(result, toggles=NO_TOGGLES) if of.toggles != "off" else result]
     with told_where(of.plans, node.layer.name):
@@ -242,12 +242,12 @@ def _checked_between(given: str | BetweenLayers, chip: Accelerator) -> BetweenLa
 
 
 def _check_supported(
-    trace: NetworkTrace, chip: Accelerator, names: set[str], left_out: Mapping[str, str]
+    trace: NetworkTrace, chip: Accelerator, names: set[str], left_out: Mapping[str, str], reuse: Off
 ) -> None:
     """Raise unless every layer that is not left out can run, and at least one does."""
     if unknown := sorted(set(left_out) - names):
         raise InputError(f"left_out: no layer {', '.join(unknown)}; layers: {listed(sorted(names))}")
-    refused = unsupported_layers(trace, chip)
+    refused = unsupported_layers(trace, chip, reuse)
     by_reason: dict[str, list[str]] = {}
     for name, reason in refused.items():
         if name not in left_out:

@@ -106,6 +106,15 @@ TRAFFIC = (
     "weight_release_bytes",  # of release_after_compute_bytes
 )
 
+# What of it crosses the DRAM's pins, burst waste included.
+FETCHED = (
+    "weight_fetch_bytes",
+    "activation_fetch_bytes",
+    "partial_sum_fetch_bytes",
+    "fetch_burst_waste_bytes",
+)
+DRAINED = ("output_drain_bytes", "partial_sum_drain_bytes", "drain_burst_waste_bytes")
+
 # What a DRAM with banks counts in a layer: commands, by time the refreshes that fall due (docs/dram.md).
 BANKED = (
     "dram_activations",

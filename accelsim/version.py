@@ -11,8 +11,12 @@ VERSION = "0.1.0"
 
 def versions() -> dict[str, str]:
     """Versions by name, for the provenance of a result."""
-    others = {name: version(name) for name in ("numpy", "numba", "simpy")}
-    return {"accelsim": VERSION, "python": platform.python_version(), **others}
+    return {"accelsim": VERSION, "python": platform.python_version(), **_of_others()}
+
+
+@cache
+def _of_others() -> dict[str, str]:
+    return {name: version(name) for name in ("numpy", "numba", "simpy")}
 
 
 @cache

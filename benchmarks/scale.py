@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from accelsim.study.driver import run_study
 from accelsim.study.points import Outcome, Point, evaluate
 from accelsim.study.space import Space
 from accelsim.study.store import Store
+from accelsim.study.store_tables import Rows
 from accelsim.study.study_file import parse_study
 from accelsim.trace import write
 from benchmarks.machine import description
@@ -58,9 +60,12 @@ def sizes(text: str) -> tuple[dict[str, Any], Point, Outcome]:
     point = space.point(space.chosen()[0])
     outcome = evaluate(point)
     assert outcome.layers is not None, outcome.error
-    few = len(outcome.layers)
-    rows = pd.concat([outcome.layers] * (LAYERS // few + 1), ignore_index=True).head(LAYERS)
-    many = replace(outcome, layers=rows.assign(layer=[f"layer{i}" for i in range(LAYERS)]))
+    columns, values = outcome.layers
+    few, name = len(values), columns.index("layer")
+    rows = [
+        (*row[:name], f"layer{i}", *row[name + 1 :]) for i, row in enumerate(islice(cycle(values), LAYERS))
+    ]
+    many = replace(outcome, layers=Rows(columns, rows))
     table = {
         "a point, driver to worker": len(pickle.dumps(point)),
         f"its figures and {few} rows of layers, worker to driver": len(pickle.dumps(outcome)),
@@ -77,7 +82,7 @@ def store_rates(point: Point, outcome: Outcome, points: int) -> list[dict[str, A
     for name, layers in ((f"{LAYERS} rows of layers", outcome.layers), ("none", None)):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "s.sqlite"
-            with Store(path, "name: s", list(point.settings)) as store:
+            with Store(path, "name: s", [name for name in point.settings if name != "workload"]) as store:
                 before = time.perf_counter(), time.process_time()
                 for number in range(points):
                     store.add(

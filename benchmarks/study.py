@@ -1,6 +1,7 @@
 """Studies: points of ResNet-50-thin with and without reuse, a bandwidth axis, a store of a million points."""
 
 import json
+import multiprocessing
 import os
 import sqlite3
 import sys
@@ -46,12 +47,16 @@ def seconds(text: str, workers: int, reuse: bool, folder: Path) -> tuple[float, 
     done = run_study(
         study, text, path, file="study.yaml", workers=workers, reuse_bytes=2 * 10**9 if reuse else 0
     )
+    took = time.perf_counter() - begun
     if done.failed:
         raise RuntimeError(f"{done.failed} points failed")
-    return time.perf_counter() - begun, _cpu() - cpu, done.points
+    return took, _cpu() - cpu, done.points
 
 
 def _cpu() -> float:
+    """Processor seconds of this process and of all that it has started, whose ends it waits for."""
+    for child in multiprocessing.active_children():
+        child.join()
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelsim.draws import Line, between, drawn, interval, uniform
+from accelsim.draws import Draws, Line, between, drawn, interval, uniform
 
 pytestmark = pytest.mark.small
 
@@ -65,3 +65,16 @@ def test_a_price_of_nothing_and_a_bill_of_nothing_cost_nothing() -> None:
     assert (drawn([Line(0, "free", "a", 0.0, 0.0, 0.0)], 1, 10) == 0).all()
     assert (drawn([], 3, 10) == 0).all()
     assert drawn([], 3, 10).shape == (10, 3)
+
+
+def test_draws_of_all_layers_are_those_of_one_layer_that_has_every_line() -> None:
+    """Bit for bit: the same sums in the same order."""
+    generator = np.random.default_rng(5)
+    lines = []
+    for layer in range(7):
+        for row in range(4):
+            nominal = float(generator.random())
+            lines.append(Line(layer, f"row{row}", f"group{row % 2}", nominal / 3, nominal, 1.7 * nominal))
+    whole = drawn([line._replace(layer=0) for line in lines], 1)
+    np.testing.assert_array_equal(Draws(lines, 7).of_all(), whole[:, 0])
+    np.testing.assert_array_equal(Draws(lines, 7).of_layers(), drawn(lines, 7))

@@ -1,25 +1,39 @@
 """The books of a run: what must add up, checked after every layer; a failure shows the two numbers."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator, BankedDram
 from accelsim.machine.idle import check_timeline, idle_cycles
-from accelsim.machine.inputs import drain_bytes, fetch_bytes
+from accelsim.machine.inputs import Inputs, drain_bytes, fetch_bytes
 from accelsim.mapper.cells import in_dram
+from accelsim.network import Layer
 from accelsim.results import LayerResult
-from accelsim.tables import CAUSES, COUNTERS, TILE_CAUSES, TRAFFIC, column_sums
+from accelsim.tables import CAUSES, COUNTERS, DRAINED, FETCHED, TILE_CAUSES, TRAFFIC, Table, column_sums
 from accelsim.units import ceil_div
 
 
 def check_layer(result: LayerResult, chip: Accelerator) -> None:
     """Raise AuditError unless every account of the layer closes (docs/machine.md, glossary)."""
+    check_result(result, chip)
+    work, layer = result.work, result.layer
+    if work is not None and result.timeline is not None and layer is not None:
+        stays = bool(result.kept_out_bytes) or result.name in result.fused[:-1]
+        check_work(work, result.totals, layer, chip, stays)
+        if not result.fused:  # tiles of a chain are checked together: audit.between
+            free = chip.with_capacity(chip.scratchpad.capacity_bytes - result.held_bytes)
+            check_times(result, free)
+
+
+def check_result(result: LayerResult, chip: Accelerator) -> None:
+    """The accounts of a layer's sums: MACs, lane-cycles, the bill, kept tensors; not those of its tiles."""
     t = result.totals
-    for name, count in t.items():
-        if count < 0:
-            raise AuditError(f"{result.name}: {name} is {count}, less than 0")
+    if min(t.values()) < 0:
+        name, count = min(t.items(), key=lambda item: item[1])
+        raise AuditError(f"{result.name}: {name} is {count}, less than 0")
     _equal(
         result.name,
         "done + gated + skipped MACs",
@@ -36,8 +50,8 @@ def check_layer(result: LayerResult, chip: Accelerator) -> None:
     )
     _check_bill(result)
     _check_banks(result, chip)
-    if result.work is not None and result.timeline is not None and result.layer is not None:
-        _check_tiles(result, chip)
+    if result.work is not None:
+        _check_kept(result, chip)
 
 
 def _check_bill(result: LayerResult) -> None:
@@ -80,15 +94,16 @@ def _check_banks(result: LayerResult, chip: Accelerator) -> None:
         _equal(name, "activations in the bill", lines["activation"], "dram_activations", opened)
 
 
-def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
-    work, layer = result.work, result.layer
-    assert work is not None
-    assert layer is not None
-    name = result.name
-    if not result.fused:  # tiles of a chain are checked together: audit.between
-        _check_times(result, chip)
+def check_work(work: Table, totals: Mapping[str, int], layer: Layer, chip: Accelerator, stays: bool) -> None:
+    """The accounts of a layer's tiles, whenever they run.
+
+    Parameters
+    ----------
+    totals : sums of WORK's columns
+    stays : whether outputs stay in the scratchpad
+    """
+    name, lanes = layer.name, chip.pe_array.multipliers
     in_tiles = np.sum([work[f"{cause}_lane_cycles"] for cause in TILE_CAUSES], axis=0)
-    lanes = chip.pe_array.multipliers
     in_all = lanes * work["compute_cycles"]
     t = int(np.argmax(in_tiles != in_all))  # the first that differs, else any
     _equal(
@@ -96,14 +111,12 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     )
     sums = column_sums(work)
     for column in (*COUNTERS, *TRAFFIC):
-        if sums[column] != result.totals[column]:
-            _equal(name, f"sum of {column} over tiles", sums[column], "total", result.totals[column])
-    if not result.fused:
-        _check_balance(result, chip)
-    _equal(name, "DRAM bytes read", result.dram_read_bytes, "bytes fetched", int(fetch_bytes(work).sum()))
-    _equal(name, "DRAM bytes written", result.dram_write_bytes, "bytes drained", int(drain_bytes(work).sum()))
+        if sums[column] != totals[column]:
+            _equal(name, f"sum of {column} over tiles", sums[column], "total", totals[column])
+    read, written = (sum(totals[column] for column in of) for of in (FETCHED, DRAINED))
+    _equal(name, "DRAM bytes read", read, "bytes fetched", int(fetch_bytes(work).sum()))
+    _equal(name, "DRAM bytes written", written, "bytes drained", int(drain_bytes(work).sum()))
     e = chip.encodings
-    stays = result.kept_out_bytes or name in result.fused[:-1]
     for part, held, same in (
         ("weight_fetch", "weight_fill", e.dram_weights == "same" and e.dram_weight_bits is None),
         ("activation_fetch", "activation_fill", e.dram_activations == "same"),
@@ -114,7 +127,6 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
             # The decoder keeps its tables; the scratchpad never sees them.
             tables = in_dram(layer, chip).table_bytes if part == "weight_fetch" else 0
             _equal(name, f"{part}_bytes of one encoding", moved - tables, f"{held}_bytes", kept)
-    _check_kept(result, chip)
     volume = np.prod([work[f"{loop}1"] - work[f"{loop}0"] for loop in "nkcpq"], axis=0)
     _equal(
         name,
@@ -127,33 +139,30 @@ def _check_tiles(result: LayerResult, chip: Accelerator) -> None:
     _equal(name, "partial sums spilled", spilled, "fetched again", again)
 
 
-def _check_times(result: LayerResult, chip: Accelerator) -> None:
-    """When the tiles of a layer that ran alone do what."""
-    work, timeline = result.work, result.timeline
+def check_times(result: LayerResult, free: Accelerator, tiles: Inputs | None = None) -> None:
+    """When the tiles of a layer that ran alone do what, waits between them, and the scratchpad's balance.
+
+    Parameters
+    ----------
+    free : the chip with what kept tensors leave of its scratchpad
+    tiles : `machine.inputs` of the layer's WORK, where they are known
+    """
+    work, timeline, name, lanes = result.work, result.timeline, result.name, free.pe_array.multipliers
     assert work is not None
     assert timeline is not None
     try:
-        check_timeline(work, timeline, chip.with_capacity(chip.scratchpad.capacity_bytes - result.held_bytes))
+        check_timeline(work, timeline, free, tiles)
     except AuditError as error:
-        raise AuditError(f"{result.name}: {error}") from error
-
-
-def _check_balance(result: LayerResult, chip: Accelerator) -> None:
-    """Waits between the tiles of a layer that ran alone, and the scratchpad's balance."""
-    work, timeline, name, lanes = result.work, result.timeline, result.name, chip.pe_array.multipliers
-    assert work is not None
-    assert timeline is not None
+        raise AuditError(f"{name}: {error}") from error
     waits = idle_cycles(timeline)
     for cause in CAUSES:
         counted = result.totals.get(f"{cause}_lane_cycles", 0) + lanes * waits.get(cause, 0)
-        _equal(name, f"{cause} lane-cycles", result.lane_cycles[cause], "of tiles and between them", counted)
-    _equal(
-        name,
-        "scratchpad bytes reserved",
-        int(work["reserve_bytes"].sum()),
-        "bytes freed",
-        int((work["release_after_compute_bytes"] + work["release_after_drain_bytes"]).sum()),
-    )
+        if result.lane_cycles[cause] != counted:
+            _equal(
+                name, f"{cause} lane-cycles", result.lane_cycles[cause], "of tiles and between them", counted
+            )
+    freed = result.totals["release_after_compute_bytes"] + result.totals["release_after_drain_bytes"]
+    _equal(name, "scratchpad bytes reserved", result.totals["reserve_bytes"], "bytes freed", freed)
 
 
 def _check_kept(result: LayerResult, chip: Accelerator) -> None:

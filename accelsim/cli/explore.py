@@ -1,6 +1,7 @@
 """sweep, between-layers, hold, verify, reproduce, formats."""
 
 import json
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 
@@ -49,6 +50,7 @@ def sweep(
     as_json: bool = JSON,
 ) -> None:
     """Run a trace over a grid of dotted keys: a tidy table, a plot, a sentence per step."""
+    from accelsim.report.tables import DIGITS, number
     from accelsim.reuse import DISK_BYTES
     from accelsim.study.sweep import points, run_sweep
 
@@ -79,7 +81,9 @@ def sweep(
     else:
         shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
         shown += ["energy_uj_toggle_error", "utilisation_fraction", "bound_by", "error"]
-        print(done.table[[c for c in shown if c in done.table]].to_string(index=False))
+        table = done.table[[c for c in shown if c in done.table]]
+        formats = {name: partial(number, digits=DIGITS[name]) for name in table if name in DIGITS}
+        print(table.to_string(index=False, formatters=formats, na_rep="-"))
         print("\n".join(done.sentences))
         print("\n".join(str(path) for path in done.files))
     if done.failed:

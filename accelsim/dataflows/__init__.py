@@ -6,6 +6,7 @@ counted: `plan_refusal` (which looks at the tile sizes of PLAN_REFUSAL_LOOPS alo
 dataflow with one mapping has None for it, and takes nothing else.
 """
 
+from functools import partial
 from types import ModuleType
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from accelsim.dataflows import (
 )
 from accelsim.hardware import Accelerator
 from accelsim.network import Layer, LayerNode
+from accelsim.reuse import OFF, Off
 from accelsim.trace import NetworkTrace
 
 DATAFLOWS: dict[str, ModuleType] = {
@@ -33,15 +35,16 @@ DATAFLOWS: dict[str, ModuleType] = {
 }
 
 
-def unsupported_layers(trace: NetworkTrace, chip: Accelerator) -> dict[str, str]:
+def unsupported_layers(trace: NetworkTrace, chip: Accelerator, reuse: Off = OFF) -> dict[str, str]:
     """Layers of a network that a chip cannot run, with the machine and its limit."""
-    one = trace.select_input(0) if trace.inputs_count > 1 else trace
+    one = reuse.same(trace, 0, partial(trace.select_input, 0)) if trace.inputs_count > 1 else trace
     found = {}
     for node in one.network.nodes:
         if isinstance(node, LayerNode):
-            reason = DATAFLOWS[chip.dataflow].refusal(one.layer(node.layer.name), chip)
+            name = node.layer.name
+            reason = DATAFLOWS[chip.dataflow].refusal(reuse.same(one, name, partial(one.layer, name)), chip)
             if reason is not None:
-                found[node.layer.name] = f"{chip.name}: {reason}"
+                found[name] = f"{chip.name}: {reason}"
     return found
 
 

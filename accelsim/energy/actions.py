@@ -140,20 +140,23 @@ def _moved_bits(
     ]
 
 
+_COLUMNS = frozenset((CYCLES, *COUNTERS, *TRAFFIC))
+_OF_OPERATION = frozenset((CYCLES, *OPERATION))
+_ABSENT = dict.fromkeys((CYCLES, *OPERATION, *BANKED, *KEPT, *TOGGLES, *COUNTERS, *TRAFFIC), 0)
+
+
 def _complete(totals: Mapping[str, int]) -> dict[str, int]:
-    columns = (*COUNTERS, *TRAFFIC)
-    known = {CYCLES, *OPERATION, *BANKED, *KEPT, *TOGGLES, *columns}
-    needed = {CYCLES, *OPERATION} if OPERATION[0] in totals else {CYCLES, *columns}
+    needed = _OF_OPERATION if OPERATION[0] in totals else _COLUMNS
     if not totals.keys().isdisjoint(TOGGLES):
-        needed |= set(TOGGLES)
+        needed = needed.union(TOGGLES)
     if missing := sorted(needed - totals.keys()):
         raise InputError(f"totals: missing {', '.join(missing)}")
-    if unknown := sorted(totals.keys() - known):
+    if unknown := sorted(totals.keys() - _ABSENT.keys()):
         raise InputError(f"totals: unknown {', '.join(unknown)}")
     for name, count in totals.items():
         if count < 0:
             raise InputError(f"totals: {name} must not be negative, not {count}")
-    return {name: int(totals.get(name, 0)) for name in known}
+    return _ABSENT | {name: int(count) for name, count in totals.items()}
 
 
 def _layer_traffic(t: Mapping[str, int], word_bytes: int) -> tuple[int, int, int, int]:

@@ -15,6 +15,7 @@ Powers stand for each GB/s of the chip's peak, so channels scale with it.
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from accelsim.bill import ActionCount
 from accelsim.energy.table import EnergyTable
@@ -35,7 +36,33 @@ def is_derived(action: ActionCount) -> bool:
     return action.component == "dram" and (action.action, action.unit) in DERIVED
 
 
-def with_parts(counts: Sequence[ActionCount], chip: Accelerator, table: EnergyTable) -> list[ActionCount]:
+class DramRows:
+    """What a table says of a DRAM's rows, looked up once.
+
+    Parameters
+    ----------
+    component : the DRAM's, of the table
+    """
+
+    def __init__(self, table: EnergyTable, component: str) -> None:
+        self._table, self._component = table, component
+
+    @cached_property
+    def all_in(self) -> bool:
+        """Whether the price of a bit holds rows, refresh and standby."""
+        return not self._table.has(self._component, "activate", "activation")
+
+    @cached_property
+    def row_bytes(self) -> int:
+        """Bytes of a row; raises InputError where the table has no activation, or several."""
+        rows = self._table.find(self._component, "activate", "activation")
+        sizes = [row.size_bytes for row in rows if row.size_bytes]
+        if len(sizes) != 1:
+            raise InputError(f"{self._table.name}: {len(sizes)} activations of '{self._component}', not one")
+        return sizes[0]
+
+
+def with_parts(counts: Sequence[ActionCount], dram: DramRows) -> list[ActionCount]:
     """The counts, with those of the DRAM's parts; an all-in price takes its reads and writes alone.
 
     Raises
@@ -43,17 +70,15 @@ def with_parts(counts: Sequence[ActionCount], chip: Accelerator, table: EnergyTa
     InputError
         If rows or refreshes were counted and the component has no price for them.
     """
-    component = chip.energy.dram
     of_dram = [a for a in counts if a.component == "dram"]
-    if not table.has(component, "activate", "activation"):
+    if dram.all_in:
         # All-in prices hold rows, refresh and standby already: what was counted of them is in the bits.
         return [a for a in counts if a not in of_dram or a.action in ("read", "write")]
     bits = {a.action: a.count for a in of_dram}
     cycles = max((a.count for a in counts if a.component == "leakage"), default=0)
     parts = [ActionCount("dram", "io", bits.get("read", 0) + bits.get("write", 0), "bit")]
     if "activate" not in bits:
-        row_bytes = row_size(table, component)
-        rows = sum(ceil_div(bits.get(way, 0), 8 * row_bytes) for way in ("read", "write"))
+        rows = sum(ceil_div(bits.get(way, 0), 8 * dram.row_bytes) for way in ("read", "write"))
         parts.append(ActionCount("dram", "activate", rows, "row"))
     if "refresh" not in bits and "activate" not in bits:
         parts.append(ActionCount("dram", "refresh", cycles, "cycle"))
@@ -76,12 +101,3 @@ def other_memory(chip: Accelerator) -> str | None:
         f"{chip.name}: its DRAM is timed as {timed} (dram.device) and priced as {priced} (energy.dram), "
         "which is another memory."
     )
-
-
-def row_size(table: EnergyTable, component: str) -> int:
-    """Bytes of a row of a DRAM; raises InputError where the table has no activation of it."""
-    rows = table.find(component, "activate", "activation")
-    sizes = [row.size_bytes for row in rows if row.size_bytes]
-    if len(sizes) != 1:
-        raise InputError(f"{table.name}: {len(sizes)} activations of '{component}', not one")
-    return sizes[0]

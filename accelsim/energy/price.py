@@ -12,11 +12,12 @@ Nothing has a default: an action without a row is an error, and each line names 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import sram
 from accelsim.energy.area import ChipArea, chip_area, macro_bytes
-from accelsim.energy.dram import with_parts
+from accelsim.energy.dram import DramRows, with_parts
 from accelsim.energy.rows import PriceRow
 from accelsim.energy.table import EnergyTable
 from accelsim.errors import InputError
@@ -25,20 +26,30 @@ from accelsim.hardware import Accelerator
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A count, the row that prices it, and what the row's prices are multiplied by.
+    """The row that prices an action, and what the row's prices are multiplied by.
 
     `high_factor` differs from `factor` only where the count itself is an estimate with a high bound.
     """
 
-    action: ActionCount
     row: PriceRow
     factor: float
     high_factor: float
     how: str = ""
 
 
+class _Each(NamedTuple):
+    """What an action costs each time, in pJ, and what says so."""
+
+    pj: float
+    low_pj: float
+    high_pj: float
+    source: str
+    group: str
+    place: str
+
+
 def price(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) -> list[EnergyRow]:
-    """Price every count; the energy of a layer is the sum of `pj` over the rows.
+    """Price every count (those of the DRAM's parts too); a layer's energy is the sum of `pj` over the rows.
 
     Parameters
     ----------
@@ -51,55 +62,47 @@ def price(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) 
     InputError
         If an action has no price in the table; names component, action and table.
     """
-    return [energy_row(found) for found in matched(counts, chip, table)]
-
-
-def matched(counts: Iterable[ActionCount], chip: Accelerator, table: EnergyTable) -> list[Priced]:
-    """Every count (those of the DRAM's parts too) with its row and factors; raises as `price`."""
-    known = _of_pair(chip, table)
-    found = []
-    for action in with_parts(list(counts), chip, table):
-        what = action.component, action.action, action.unit
-        if what not in known:
-            known[what] = _matched(action, chip, table)
-        one = known[what]
-        found.append(Priced(action, one.row, one.factor, one.high_factor, one.how))
-    return found
+    (known, dram), rows = _of_pair(chip, table), []
+    for action in with_parts(list(counts), dram):
+        component, name, count, unit = action
+        each = known.get((component, name, unit))
+        if each is None:
+            each = known[component, name, unit] = _each(_matched(action, chip, table))
+        pj, low, high, source, group, place = each
+        rows.append(
+            EnergyRow(
+                component, name, count, unit, pj, count * pj, count * low, count * high, source, group, place
+            )
+        )
+    return rows
 
 
 # What a layer's actions cost is what the next one's cost: by identity, of the chips and tables used last.
-_Known = dict[tuple[str, str, str], Priced]
+_Known = tuple[dict[tuple[str, str, str], _Each], DramRows]
 _PAIRS: dict[tuple[int, int], tuple[Accelerator, EnergyTable, _Known]] = {}
 _MOST_PAIRS = 16
 
 
 def _of_pair(chip: Accelerator, table: EnergyTable) -> _Known:
-    """What is known of a chip's prices from a table: by component, action and unit."""
+    """Of a chip and a table: what is known of prices by component, action and unit; rows of its DRAM."""
     pair = id(chip), id(table)
     found = _PAIRS.get(pair)
     if found is None or found[0] is not chip or found[1] is not table:
         if len(_PAIRS) >= _MOST_PAIRS:
             _PAIRS.clear()
-        found = _PAIRS[pair] = chip, table, {}
+        found = _PAIRS[pair] = chip, table, ({}, DramRows(table, chip.energy.dram))
     return found[2]
 
 
-def energy_row(found: Priced) -> EnergyRow:
-    """The line of the bill."""
-    action, row = found.action, found.row
-    pj_each = row.pj * found.factor
-    return EnergyRow(
-        component=action.component,
-        action=action.action,
-        count=action.count,
-        unit=action.unit,
-        pj_each=pj_each,
-        pj=action.count * pj_each,
-        low_pj=action.count * (row.low_pj * found.factor),
-        high_pj=action.count * (row.high_pj * found.high_factor),
+def _each(found: Priced) -> _Each:
+    row = found.row
+    return _Each(
+        pj=row.pj * found.factor,
+        low_pj=row.low_pj * found.factor,
+        high_pj=row.high_pj * found.high_factor,
         source=row.source + (f"; {found.how}" if found.how else ""),
         group=row.group,
-        priced_by=row.place,
+        place=row.place,
     )
 
 
@@ -107,7 +110,7 @@ def _matched(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Pric
     ns_per_cycle = 1000 / chip.clock_mhz
     match action.component, action.action:
         case "mac", _:
-            return _as_stated(action, _of_width(action, chip, table))
+            return _as_stated(_of_width(action, chip, table))
         case "scratchpad", _:
             return _access(action, chip, table)
         case "dram", _:
@@ -123,16 +126,16 @@ def _matched(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Pric
             size, width = chip.scratchpad.capacity_bytes, chip.scratchpad.word_bytes * 8
             row = sram.nearest(rows, size, width)
             by = sram.scale(row, size, width) * ns_per_cycle
-            return Priced(action, row, by, by)
+            return Priced(row, by, by)
         case "leakage", "lanes":
             row = _single(table, "lane", "leakage", "mw")
             by = chip.pe_array.multipliers * ns_per_cycle
-            return Priced(action, row, by, by)
-    return _as_stated(action, _single(table, action.component, action.action, action.unit))
+            return Priced(row, by, by)
+    return _as_stated(_single(table, action.component, action.action, action.unit))
 
 
-def _as_stated(action: ActionCount, row: PriceRow) -> Priced:
-    return Priced(action, row, 1.0, 1.0)
+def _as_stated(row: PriceRow) -> Priced:
+    return Priced(row, 1.0, 1.0)
 
 
 def _access(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
@@ -141,7 +144,7 @@ def _access(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Price
     row = sram.nearest(table.find(chip.energy.sram, action.action, action.unit), size, width)
     by = sram.scale(row, size, width)
     how = "extrapolated beyond the points of the fit" if sram.extrapolated(size, width) else ""
-    return Priced(action, row, by, by, how)
+    return Priced(row, by, by, how)
 
 
 def _dram(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
@@ -149,12 +152,12 @@ def _dram(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
     if action.unit == "cycle":
         row = _single(table, component, what, "mw_per_gb_per_s")
         by = chip.dram.peak_gb_per_s * 1000 / chip.clock_mhz
-        return Priced(action, row, by, by)
+        return Priced(row, by, by)
     if action.unit == "row":
         row = _single(table, component, what, "activation")
         most = max((row.size_bytes or 0) / chip.dram.burst_bytes, 1.0)
-        return Priced(action, row, 1.0, most, "rows estimated: low one a row of traffic, high one a burst")
-    return _as_stated(action, _single(table, component, what, action.unit))
+        return Priced(row, 1.0, most, "rows estimated: low one a row of traffic, high one a burst")
+    return _as_stated(_single(table, component, what, action.unit))
 
 
 def _wire(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
@@ -164,7 +167,7 @@ def _wire(action: ActionCount, chip: Accelerator, table: EnergyTable) -> Priced:
     area = area_of(chip, table)
     trunk = action.action == "trunk"
     mm = area.trunk_mm if trunk else area.pitch_mm
-    return Priced(action, row, mm, mm, f"{mm:.3g} mm, {'scratchpad to array' if trunk else 'pitch of a PE'}")
+    return Priced(row, mm, mm, f"{mm:.3g} mm, {'scratchpad to array' if trunk else 'pitch of a PE'}")
 
 
 def area_of(chip: Accelerator, table: EnergyTable) -> ChipArea:

@@ -10,6 +10,7 @@ and width, and add the others.
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from accelsim.energy.rows import PriceRow, read_file, read_rows
@@ -84,12 +85,17 @@ def load_table(
         raise InputError(
             f"{name_or_path}: neither a file nor a shipped energy table{meant}; shipped: {', '.join(shipped)}"
         ) from error
-    rows = read_rows(content, label)
     name = path.stem if path.parent == _TABLES else label
-    table = EnergyTable(name, _node(rows, label), hashlib.sha256(content).hexdigest(), rows)
-    if node_nm is not None and node_nm != table.node_nm:
-        table = _at(table, node_nm)
+    table = _of_content(content, label, name, node_nm)
     return table if overlay is None else _overlaid(table, Path(overlay))
+
+
+@lru_cache(maxsize=32)
+def _of_content(content: bytes, label: str, name: str, node_nm: float | None) -> EnergyTable:
+    """The table in a file's bytes, at a node."""
+    rows = read_rows(content, label)
+    table = EnergyTable(name, _node(rows, label), hashlib.sha256(content).hexdigest(), rows)
+    return table if node_nm is None or node_nm == table.node_nm else _at(table, node_nm)
 
 
 def table_of(chip: Accelerator) -> EnergyTable:

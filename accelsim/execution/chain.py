@@ -12,7 +12,8 @@ import numpy as np
 
 from accelsim.audit.between import check_chain
 from accelsim.energy.table import EnergyTable
-from accelsim.execution.layer import layer_result, timed, work_table
+from accelsim.execution.counted import sums_of, work_table
+from accelsim.execution.layer import layer_result, timed
 from accelsim.hardware import Accelerator
 from accelsim.machine.idle import tile_waits
 from accelsim.results import LayerResult
@@ -44,7 +45,7 @@ def run_fused(
         counters[layer_of == i] = one.reuse.value(TILE_COUNTS, chip, one.prepared_later, bands.boxes[i], None)
     work = work_table(boxes, counters, planned.traffic)
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held[0].held_bytes)
-    timeline, _ = timed(inputs[0].reuse, work, free, None)
+    timeline, _ = timed(inputs[0].reuse, work, free)
     of_tiles = tile_waits(timeline)
     names = tuple(one.trace.layer.name for one in inputs)
     results = []
@@ -52,11 +53,11 @@ def run_fused(
         own = layer_of == i
         waits = {cause: int(cycles[own].sum()) for cause, cycles in of_tiles.items()}
         cycles = int(work["compute_cycles"][own].sum()) + sum(waits.values())
-        tiles = work[own], timeline[own]
+        tiles, plan = (work[own], timeline[own]), cut.plans[i]
+        stays = bool(held[i].kept_out_bytes) or i < len(inputs) - 1
+        sums = sums_of(one, tiles[0], plan, chip, (seed, index), stays)
         results.append(
-            layer_result(
-                one, index, chip, table, held[i], cut.plans[i], tiles, cycles, waits, seed, fused=names
-            )
+            layer_result(one, index, chip, table, held[i], plan, tiles, sums, cycles, waits, fused=names)
         )
     check_chain(results, work, timeline, free)
     return results

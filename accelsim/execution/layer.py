@@ -1,46 +1,26 @@
 """A layer that runs alone; and the result of any layer that has been timed, priced and audited."""
 
-import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from accelsim.audit.books import check_layer
-from accelsim.audit.outputs import OutputCheck, check_outputs
+from accelsim.audit.books import check_result, check_times
 from accelsim.energy import action_counts, price
 from accelsim.energy.actions import BANKED as PRICED
 from accelsim.energy.table import EnergyTable
+from accelsim.execution.counted import Sums, counted_alone
 from accelsim.hardware import Accelerator
-from accelsim.hardware.arrays import ZeroPolicy
 from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.dram import BandwidthChannel, BankedChannel, channel_of
 from accelsim.machine.idle import idle_cycles, layer_cycles
-from accelsim.machine.inputs import needs_runs
+from accelsim.machine.inputs import Inputs
 from accelsim.machine.requests import Requests
-from accelsim.mapper.addresses import plan_requests
-from accelsim.mapper.encoded import EncodedSizes
-from accelsim.mapper.search import checked
 from accelsim.network import LayerNode
 from accelsim.plan import Plan
 from accelsim.results import LayerResult
 from accelsim.reuse import Kind, Off
 from accelsim.schedule.held import Held
 from accelsim.schedule.planning import IN_DRAM, LayerInput
-from accelsim.schedule.reused import NONZEROS, TILE_COUNTS, TOGGLES, with_kept
-from accelsim.tables import BOX, CAUSES, COUNTERS, TRAFFIC, WORK, Table, column_sums
-from accelsim.toggles import ToggleCounts
-from accelsim.trace import LayerTrace
-
-Ints = npt.NDArray[np.int64]
-
-
-def _outputs(
-    trace: LayerTrace, weights: ZeroPolicy, activations: ZeroPolicy, bits: int, seed: int, chip: Accelerator
-) -> OutputCheck:
-    return check_outputs(trace, weights, activations, seed=seed, accumulator_bits=bits)
+from accelsim.tables import CAUSES, Table
 
 
 def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> tuple[Table, dict[str, int]]:
@@ -50,7 +30,6 @@ def _timeline(work: Table, requests: Requests | None, chip: Accelerator) -> tupl
     return timeline, banked
 
 
-OUTPUTS = Kind("checked outputs", _outputs, (), types=(OutputCheck,))
 TIMELINE = Kind("banked DRAM's times", _timeline, ("dram", "clock_mhz", "dma", "scratchpad"))
 
 
@@ -65,58 +44,38 @@ def run_alone(
 ) -> LayerResult:
     """One layer of input `index`: plan (unless one is given), count, time, price, audit."""
     free = chip.with_capacity(chip.scratchpad.capacity_bytes - held.held_bytes)
-    sizes = with_kept(given.sizes, node.input in held.kept, node.output in held.kept)
-    chosen = held.plan or given.best(sizes, free)
-    boxes, traffic = checked(chosen, node.layer, free, sizes)
-    counters = given.reuse.value(TILE_COUNTS, chip, given.prepared_later, boxes, chosen.spatial)
-    work = work_table(boxes, counters, traffic)
-    timeline, banked = timed(given.reuse, work, free, requests_of(given, chosen, boxes, chip, sizes))
+    chosen = held.plan or given.best((node.input in held.kept, node.output in held.kept), free)
+    counted = counted_alone(given, node, index, chosen, free, held, seed)
+    timeline, banked = timed(given.reuse, counted.work, free, counted.requests, counted.tiles)
     waits, cycles = idle_cycles(timeline), layer_cycles(timeline)
-    return layer_result(
-        given,
-        index,
-        chip,
-        table,
-        held,
-        chosen,
-        (work, timeline),
-        cycles,
-        waits,
-        seed,
-        banked=banked,
+    tiles = counted.work, timeline
+    result = layer_result(
+        given, index, chip, table, held, chosen, tiles, counted.sums, cycles, waits, banked=banked
     )
+    check_times(result, free, counted.tiles)
+    return result
 
 
 def timed(
-    reuse: Off, work: Table, chip: Accelerator, requests: Requests | None
+    reuse: Off,
+    work: Table,
+    chip: Accelerator,
+    requests: Requests | None = None,
+    tiles: Inputs | None = None,
 ) -> tuple[Table, dict[str, int]]:
     """TIMELINE, and `tables.BANKED` of a DRAM that counts them.
 
     Where work is reused TIMELINE is of the recurrence, which is the machine's on every row (tests/machine); a
     DRAM with banks has none.
+
+    Parameters
+    ----------
+    tiles : `machine.inputs` of these, where they are known
     """
     if reuse.on and chip.dram.model == "bandwidth":
-        return replay_layer(work, chip, requests), {}
+        return replay_layer(work, chip, requests, tiles), {}
     found: tuple[Table, dict[str, int]] = reuse.value(TIMELINE, chip, work, requests)
     return found
-
-
-def requests_of(
-    given: LayerInput, plan: Plan, boxes: Ints, chip: Accelerator, sizes: EncodedSizes
-) -> Requests | None:
-    """The runs of a layer's tiles, where times depend on them."""
-    if needs_runs(chip) is None:
-        return None
-    return plan_requests(plan, boxes, given.trace.layer, chip, sizes)
-
-
-def work_table(boxes: Any, counters: Any, traffic: Any) -> Table:
-    """The WORK table of tiles from their boxes, counters and traffic: int64 [tiles, columns] each."""
-    work = np.zeros(len(boxes), WORK)
-    for names, values in ((BOX, boxes), (COUNTERS, counters), (TRAFFIC, traffic)):
-        for i, name in enumerate(names):
-            work[name] = values[:, i]
-    return work
 
 
 def layer_result(
@@ -127,27 +86,24 @@ def layer_result(
     held: Held,
     plan: Plan,
     tiles: tuple[Table, Table],
+    sums: Sums,
     cycles: int,
     waits: Mapping[str, int],
-    seed: int,
     fused: tuple[str, ...] = (),
     banked: Mapping[str, int] = MappingProxyType({}),
 ) -> LayerResult:
-    """Price and audit a layer that has been timed.
+    """Price and audit a layer that has been timed; its tiles' times are audited elsewhere.
 
     Parameters
     ----------
     tiles : WORK and TIMELINE of the layer's tiles
+    sums : of them
     cycles : of the layer, and of these `waits`, in which none of its tiles computes, by cause
     fused : names of the chain that it is part of
     banked : `tables.BANKED`, where the DRAM counts them
     """
-    trace, (work, timeline), array = given.trace, tiles, chip.pe_array
-    checked_as = array.weight_policy, array.activation_policy, array.accumulator_bits, seed
-    outputs = given.reuse.value(OUTPUTS, chip, trace, *checked_as)
-    nonzero_weights, nonzero_activations = given.reuse.value(NONZEROS, chip, given.prepared_later)
-    totals = {name: total for name, total in column_sums(work).items() if name not in BOX}
-    toggles = _toggles(given, work, chip, plan, (seed, index))
+    trace, (work, timeline), totals, toggles = given.trace, tiles, sums.totals, sums.toggles
+    nonzero_weights, nonzero_activations = sums.nonzeros
     counted = (toggles.counts if toggles else {}) | {name: banked[name] for name in PRICED if banked}
     actions = action_counts(totals | counted | {"cycles": cycles}, chip)
     moved = sum(totals[name] for name in IN_DRAM)
@@ -157,7 +113,7 @@ def layer_result(
         input=index,
         cycles=cycles,
         dram_cycles=BandwidthChannel(chip).occupancy_cycles(moved),
-        lane_cycles=_lane_cycles(totals, waits, array.multipliers),
+        lane_cycles=_lane_cycles(totals, waits, chip.pe_array.multipliers),
         totals=totals,
         energy=tuple(price(actions, chip, table)),
         layer=trace.layer,
@@ -167,8 +123,8 @@ def layer_result(
         weight_density_fraction=nonzero_weights / trace.weights.size,
         activation_density_fraction=nonzero_activations / trace.activations.size,
         outputs_drawn=given.drawn,
-        outputs_checked=outputs.checked,
-        outputs_checked_whole=outputs.whole,
+        outputs_checked=sums.outputs.checked,
+        outputs_checked_whole=sums.outputs.whole,
         held_bytes=held.held_bytes,
         kept_in_bytes=held.kept_in_bytes,
         kept_out_bytes=held.kept_out_bytes,
@@ -177,24 +133,8 @@ def layer_result(
         toggles=toggles,
         banked=dict(banked),
     )
-    check_layer(result, chip)
+    check_result(result, chip)
     return result
-
-
-def _toggles(
-    given: LayerInput, work: Table, chip: Accelerator, plan: Plan, seed: tuple[int, int]
-) -> ToggleCounts | None:
-    """Toggles of the layer's tiles, if they are wanted; `seed`: the run's, and the number of the input.
-
-    The order of tiles changes no count: sorted, they share a sample.
-    """
-    if given.toggles == "off":
-        return None
-    boxes, exact = np.stack([work[name] for name in BOX], axis=1), given.toggles == "exact"
-    drawn = () if exact else (*seed, zlib.crc32(given.trace.layer.name.encode()))
-    in_order = boxes[np.lexsort(boxes.T[::-1])]
-    found: ToggleCounts = given.reuse.value(TOGGLES, chip, given.trace, in_order, plan.spatial, exact, drawn)
-    return found
 
 
 def _lane_cycles(totals: Mapping[str, int], waits: Mapping[str, int], multipliers: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.network import Operation
 from accelsim.results import LayerResult
+from accelsim.reuse import OFF, Off
 from accelsim.schedule.held import Held
 from accelsim.schedule.operation_traffic import operation_traffic
 from accelsim.tables import CAUSES, COUNTERS, TRAFFIC
@@ -13,7 +14,13 @@ from accelsim.trace import NetworkTrace
 
 
 def operation_result(
-    trace: NetworkTrace, node: Operation, index: int, chip: Accelerator, table: EnergyTable, held: Held
+    trace: NetworkTrace,
+    node: Operation,
+    index: int,
+    chip: Accelerator,
+    table: EnergyTable,
+    held: Held,
+    reuse: Off = OFF,
 ) -> LayerResult:
     """Time, price and audit one operation of input `index`.
 
@@ -21,7 +28,7 @@ def operation_result(
     long as the slower of the two: elements at the postprocessor's rate, bytes at the DRAM's; and one
     latency for the first bytes, if any come from DRAM or go there.
     """
-    moved = operation_traffic(trace, node, chip, held.kept)
+    moved = operation_traffic(trace, node, chip, held.kept, reuse)
     totals = dict.fromkeys((*COUNTERS, *TRAFFIC), 0)
     totals |= {
         "activation_fetch_bytes": moved.read - moved.read_waste,

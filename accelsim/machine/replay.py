@@ -6,14 +6,21 @@ import numpy.typing as npt
 from accelsim.errors import AuditError
 from accelsim.hardware import Accelerator
 from accelsim.machine import _dma_replay_kernel
-from accelsim.machine.inputs import ARBITRATIONS, inputs
+from accelsim.machine.inputs import ARBITRATIONS, Inputs, inputs
 from accelsim.machine.requests import Requests
 from accelsim.tables import TIMELINE, Table
 
 
-def replay_layer(work: Table, chip: Accelerator, requests: Requests | None = None) -> Table:
-    """TIMELINE of a layer, without SimPy; raises AuditError if a tile can never start."""
-    tiles = inputs(work, chip, requests)
+def replay_layer(
+    work: Table, chip: Accelerator, requests: Requests | None = None, tiles: Inputs | None = None
+) -> Table:
+    """TIMELINE of a layer, without SimPy; raises AuditError if a tile can never start.
+
+    Parameters
+    ----------
+    tiles : `inputs` of these, where they are known
+    """
+    tiles = tiles or inputs(work, chip, requests)
     times, stuck = _dma_replay_kernel.replay(
         (tiles.moved, tiles.setup),
         (tiles.ports.slots, tiles.ports.group, tiles.ports.words, tiles.ports.spans, tiles.pace),
@@ -24,9 +31,7 @@ def replay_layer(work: Table, chip: Accelerator, requests: Requests | None = Non
     )
     if stuck >= 0:
         raise AuditError(f"deadlock: tile {stuck} waits for {int(work['reserve_bytes'][stuck])} bytes")
-    timeline = np.empty(len(work), TIMELINE)
-    for i, name in enumerate(TIMELINE.names or ()):
-        timeline[name] = times[:, i]
+    timeline: Table = times.view(TIMELINE)[:, 0]
     return timeline
 
 

@@ -29,6 +29,7 @@ from accelsim.mapper._front_kernel import (
     kept_best,
     kept_front,
 )
+from accelsim.mapper._heap_kernel import heap_of, popped
 from accelsim.mapper._memory_kernel import (
     EXACT,
     IS_EXACT,
@@ -133,14 +134,13 @@ def least_costs(plans, sums, objective, prices, machine):
 
 
 @kernel
-def search(space, rows, costs, by_bound, objective, prices, machine, problem, memory, front, ranks):
+def search(space, rows, costs, objective, prices, machine, problem, memory, front, ranks):
     """The best plans, or all that no other dominates.
 
     Parameters
     ----------
     space : (tilings, choices, widths, orders, orders_of, residents, every) of `space.Space`
     rows, costs : of `bounded_tilings`, `tiling_costs`
-    by_bound : int64 [tilings], tilings by rising cost
     problem : (uses, extents, layer, chip, estimate, step_cycles, sizes)
     memory : of `_memory_kernel`: what earlier searches of the problem found, at whatever rates
     front : int64 [most, FOUND], filled; of one objective the best `most`, the best one first
@@ -159,8 +159,10 @@ def search(space, rows, costs, by_bound, objective, prices, machine, problem, me
     ranks[:] = np.inf
     known = nothing_known(widths, layer, sizes)
     figure = np.empty((1, 6), np.int64)
-    for tiling in by_bound:
-        if not np.isfinite(costs[tiling, 0]) or (not pareto and not better(costs[tiling], best)):
+    heap = heap_of(costs)
+    for left in range(heap.size, 0, -1):
+        tiling = popped(heap, left, costs)
+        if not pareto and not better(costs[tiling], best):
             break
         sizes_of = np.array([choices[loop, tilings[tiling, loop]] for loop in range(5)])
         counts = counts_of(sizes_of, extents)

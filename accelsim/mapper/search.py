@@ -219,7 +219,6 @@ def _searched(
         return np.empty((0, _front_kernel.FOUND), np.int64), [], NOTHING_MISSED
     machine = machine_vector(chip)
     costs = _bounds_kernel.tiling_costs(problem.rows, objective, prices, machine)
-    by_bound = np.lexsort((costs[:, 1], costs[:, 0]))
     most = MOST_TIMED if whole_machine.has_choices(chip) else 1
     if objective == _cost_kernel.PARETO:
         most = _MOST_PLANS
@@ -230,7 +229,6 @@ def _searched(
             problem.space.arrays(),
             problem.rows,
             costs,
-            by_bound,
             objective,
             prices,
             machine,

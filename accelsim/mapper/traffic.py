@@ -4,8 +4,6 @@ An operand whose tile does not change between consecutive tiles is not fetched a
 spilled only if its output tile is left before its last C tile. Halos count with each tile that needs them.
 """
 
-from math import prod
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,9 +13,8 @@ from accelsim.mapper import _tile_bytes_kernel, _traffic_kernel
 from accelsim.mapper.cells import held_weight_bits, in_dram
 from accelsim.mapper.encoded import EncodedSizes, segment_starts
 from accelsim.mapper.segments import plane_bytes, segment_bytes
-from accelsim.network import Layer, Pair
+from accelsim.network import Layer
 from accelsim.plan import LOOPS, OPERAND_LOOPS, Plan, loop_extents
-from accelsim.trace import NetworkTrace
 from accelsim.units import ceil_div
 
 Ints = npt.NDArray[np.int64]
@@ -171,7 +168,7 @@ def burst_rounded(run_bytes: int, burst_bytes: int) -> tuple[int, int]:
 
 
 def tensor_bytes(
-    shape: tuple[int, int, int, int],
+    shape: tuple[int, ...],
     tensor: npt.NDArray[np.generic] | None,
     zero_point: int,
     chip: Accelerator,
@@ -187,14 +184,3 @@ def tensor_bytes(
         return int(plane_bytes(tensor, zero_point, bits, encoding)[0].sum()) + pointers
     starts = segment_starts(c, c, chip.pe_array.chunk_elements)
     return int(segment_bytes(tensor.reshape(-1, c), zero_point, starts, bits, encoding)[0].sum()) + pointers
-
-
-def elements_and_bytes(
-    trace: NetworkTrace, name: str, rows: Pair | None, chip: Accelerator
-) -> tuple[int, int]:
-    """Size, and bytes in DRAM, of a tensor or of some of its rows; without data it counts as dense."""
-    info, tensor = trace.network.tensors[name], trace.tensors.get(name)
-    first, count = rows or (0, info.shape[1])
-    shape = (info.shape[0], count, *info.shape[2:])
-    tensor = None if tensor is None else tensor[:, first : first + count]
-    return prod(shape), tensor_bytes(shape, tensor, info.zero_point, chip)

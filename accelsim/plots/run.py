@@ -90,7 +90,7 @@ def mean_over_inputs(frame: "pd.DataFrame", columns: list[str], inputs: int) -> 
 def bill_lines(run: RunTables) -> list[Line]:
     """Every line of the bill under the number of its layer (in order of execution), mean over inputs."""
     numbers = {name: i for i, name in enumerate(dict.fromkeys(run.layers["layer"]))}
-    names = list(EnergyRow.__slots__)
+    names = list(EnergyRow._fields)
     return [
         EnergyRow(*values).line(numbers[layer], run.inputs)
         for layer, *values in run.energy[["layer", *names]].itertuples(index=False)

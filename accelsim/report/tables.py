@@ -34,6 +34,8 @@ MACHINE = (
     ("5 %\nuJ", "energy_uj_p05", 1),
     ("95 %\nuJ", "energy_uj_p95", 1),
 )
+# Decimals of a figure, wherever it is printed.
+DIGITS = {key: digits for _, key, digits in (*SPEED, *MACHINE) if digits is not None}
 # In the same cell, below a figure: its standard error, if it has one.
 ERRORS = {"energy_uj_mean": "energy_uj_toggle_error"}
 
@@ -121,11 +123,11 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
         # `array 71 %` in two lines leaves the chip's name its room.
         return str(row[key]).replace(" ", "\n", 1)
     error = row.get(ERRORS.get(key, ""), 0.0)
-    told = _number(error, digits) if error >= 1 else f"{error:.1g}"
-    return _number(row[key], digits) + (f"\n+-{told}" if error > 0 else "")
+    told = number(error, digits) if error >= 1 else f"{error:.1g}"
+    return number(row[key], digits) + (f"\n+-{told}" if error > 0 else "")
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
     """Up to `digits` decimals, one fewer for each digit past the third; a dash where there is no value."""
     if math.isnan(value):
         return "-"

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 
 from accelsim.hardware import Accelerator
-from accelsim.reuse.content import Aside, Later, digest, only
+from accelsim.reuse.content import Aside, Later, add, digest, field_names, only
 from accelsim.reuse.shelf import Shelf
 from accelsim.reuse.written import from_bytes, to_bytes
 from accelsim.version import code_version, versions
@@ -104,7 +104,7 @@ class Reuse(Off):
         self.counts: Counts = {}
         self._memory_bytes, self._held_bytes = memory_bytes, 0
         self._memory: OrderedDict[str, tuple[Any, int]] = OrderedDict()
-        self._chips: OrderedDict[tuple[int, str], tuple[Accelerator, Accelerator, bytes]] = OrderedDict()
+        self._chips: OrderedDict[tuple[int, str], tuple[Accelerator, Accelerator, Any]] = OrderedDict()
         self._same: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
         self._digests: dict[int, tuple[Any, bytes]] = {}  # by identity, which holds while the object is here
         self._lock = threading.Lock()
@@ -142,26 +142,30 @@ class Reuse(Off):
         return {name: counts for name, counts in added(now, less).items() if any(counts.values())}
 
     def _key(self, kind: Kind, chip: Accelerator, arguments: tuple[Any, ...]) -> tuple[Accelerator, str]:
-        given, of_chip = self._given(kind, chip)
-        into = hashlib.sha256(f"{kind.name}\0{_made_by()}\0".encode() + of_chip)
+        given, begun = self._given(kind, chip)
+        into = begun.copy()
         for argument in arguments:
             known = self._digests.get(id(argument))
-            into.update(digest(argument) if known is None else known[1])
+            if known is None:
+                add(into, argument)
+            else:
+                into.update(known[1])
         return given, into.hexdigest()
 
-    def _given(self, kind: Kind, chip: Accelerator) -> tuple[Accelerator, bytes]:
+    def _given(self, kind: Kind, chip: Accelerator) -> tuple[Accelerator, Any]:
+        """The chip as the kind gets it, and a key's beginning, which has all but the arguments."""
         at = id(chip), kind.name
         with self._lock:
             known = self._chips.get(at)
             if known is not None and known[0] is chip:
                 return known[1], known[2]
         given = kind.chip(chip)
-        hashed = digest(given)
+        begun = hashlib.sha256(f"{kind.name}\0{_made_by()}\0".encode() + digest(given))
         with self._lock:
-            self._chips[at] = chip, given, hashed
+            self._chips[at] = chip, given, begun
             while len(self._chips) > _CHIPS:
                 self._chips.popitem(last=False)
-        return given, hashed
+        return given, begun
 
     def _found(self, kind: Kind, key: str, chip: Accelerator, arguments: tuple[Any, ...]) -> Any:
         with self._lock:
@@ -224,9 +228,8 @@ def nbytes(value: Any) -> int:
         return sum(map(nbytes, value))
     if hasattr(value, "held_bytes"):
         return int(value.held_bytes)
-    if is_dataclass(value):
-        return 200 + sum(nbytes(getattr(value, f.name)) for f in fields(value))
-    return 100
+    parts: list[int] = [nbytes(getattr(value, name)) for name in field_names(type(value))]
+    return 100 + sum(parts)
 
 
 @cache

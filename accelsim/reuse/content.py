@@ -43,7 +43,7 @@ class Aside:
 
 
 # Of messages alone: a chip keeps its name, and no key has it.
-_PLAIN = (int, str, bool, float, type(None))
+_PLAIN = frozenset((int, str, bool, float, type(None)))
 _LABELS = ("name", "description")
 
 
@@ -84,47 +84,62 @@ def digest(value: Any) -> bytes:
         If some part is of a kind whose content is not known here.
     """
     into = hashlib.sha256()
-    _add(into, value)
+    add(into, value)
     return into.digest()
 
 
-def _add(into: Any, value: Any) -> None:
-    if type(value) in _PLAIN:
-        into.update(f"{type(value).__name__}\0{value!r}\0".encode())
+def add(into: Any, value: Any) -> None:
+    """Hash a value into a sha256, as `digest`; what is added says where it ends."""
+    kind = type(value)
+    if kind in _PLAIN:
+        into.update(f"{kind.__name__}\0{value!r}\0".encode())
         return
-    into.update(type(value).__name__.encode() + b"\0")
+    into.update(kind.__name__.encode() + b"\0")
+    if kind is Aside:
+        return
+    if names := field_names(kind):
+        _parts(into, [getattr(value, name) for name in names])
+        return
     match value:
+        case Later():
+            into.update(value.key.encode())
+        case np.ndarray() if not value.dtype.hasobject:
+            into.update(f"{value.dtype.descr}{value.shape}".encode() + b"\0")
+            into.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+        case tuple() | list():
+            _parts(into, value)
         case Fraction():
             into.update(repr(value).encode() + b"\0")
         case bytes():
             into.update(str(len(value)).encode() + b"\0" + value)
-        case np.ndarray() if not value.dtype.hasobject:
-            into.update(f"{value.dtype.descr}{value.shape}".encode() + b"\0")
-            into.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
         case np.generic() if not value.dtype.hasobject:
             into.update(value.tobytes())
         case frozenset() | set():
             _parts(into, sorted(digest(one) for one in value))
-        case Mapping():
-            _parts(into, sorted(digest(item) for item in value.items()))
-        case tuple() | list():
-            _parts(into, value)
         case Part():
             _part(into, value)
-        case Later():
-            into.update(value.key.encode())
-        case Aside():
-            pass
-        case _ if dataclasses.is_dataclass(value):
-            _parts(into, [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)])
+        case Mapping():
+            _parts(into, sorted(digest(item) for item in value.items()))
         case _:
-            raise TypeError(f"reuse: no key can be made of {type(value).__name__}")
+            raise TypeError(f"reuse: no key can be made of {kind.__name__}")
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
+
+
+def field_names(kind: type) -> tuple[str, ...]:
+    """Of a dataclass; of another type none."""
+    if kind not in _FIELDS:
+        _FIELDS[kind] = (
+            tuple(f.name for f in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else ()
+        )
+    return _FIELDS[kind]
 
 
 def _parts(into: Any, values: Sequence[Any]) -> None:
     into.update(str(len(values)).encode() + b"\0")
     for value in values:
-        _add(into, value)
+        add(into, value)
 
 
 def _part(into: Any, part: Part) -> None:
@@ -132,4 +147,4 @@ def _part(into: Any, part: Part) -> None:
     labels = _LABELS if isinstance(part, Accelerator) else ()
     _parts(into, sorted((name, digest(value)) for name, value in part.__dict__.items() if name not in labels))
     if isinstance(part, BankedDram):
-        _add(into, part.timing)
+        add(into, part.timing)

@@ -77,7 +77,7 @@ class Costs:
         if cost is None:
             assert isinstance(node, LayerNode)
             given = self.input(index)
-            plan = given.best(given.sizes, self.chip)
+            plan = given.best((False, False), self.chip)
             checked(plan, node.layer, self.chip, given.sizes)
             raise PlanError(f"{node.layer.name}: no plan fits")
         return cost.dram_bytes

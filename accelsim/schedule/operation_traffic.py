@@ -1,13 +1,16 @@
 """Bytes and cycles of an operation of the postprocessor (docs/machine.md, part 4)."""
 
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 from accelsim.hardware import Accelerator
 from accelsim.machine.dram import BandwidthChannel
-from accelsim.mapper.traffic import burst_rounded, elements_and_bytes
+from accelsim.mapper.traffic import burst_rounded, tensor_bytes
 from accelsim.network import Operation, Pair
+from accelsim.reuse import OFF, Kind, Off
 from accelsim.schedule.lives import held_bytes
+from accelsim.schedule.reused import FEWER_SIZE_KEYS, SIZE_KEYS
 from accelsim.trace import NetworkTrace
 from accelsim.trace.layer import Tensor
 from accelsim.units import ceil_div
@@ -48,37 +51,94 @@ class OperationTraffic:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Streamed:
+    """A tensor of an operation, or the rows of it that are read; `data` None: it counts as dense."""
+
+    shape: tuple[int, ...]
+    zero_point: int
+    data: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Streams:
+    """The tensors that an operation reads, and the one that it writes."""
+
+    read: tuple[_Streamed, ...]
+    written: _Streamed
+
+
+@dataclass(frozen=True, slots=True)
+class _Bytes:
+    """Bytes in DRAM, and in the scratchpad, that an operation reads and writes."""
+
+    read: int
+    kept_read: int
+    written: int
+    kept_written: int
+
+
+def _bytes(streams: _Streams, kept: tuple[bool, ...], chip: Accelerator) -> _Bytes:
+    """`kept`: which of the tensors read, and whether the one written, stay in the scratchpad."""
+    every = (*streams.read, streams.written)
+    sizes = [_held(one, chip) if stays else _moved(one, chip) for one, stays in zip(every, kept, strict=True)]
+    read = list(zip(sizes[:-1], kept[:-1], strict=True))
+    return _Bytes(
+        read=sum(size for size, stays in read if not stays),
+        kept_read=sum(size for size, stays in read if stays),
+        written=0 if kept[-1] else sizes[-1],
+        kept_written=sizes[-1] if kept[-1] else 0,
+    )
+
+
+def _held(one: _Streamed, chip: Accelerator) -> int:
+    assert one.data is not None  # what has no data is never kept
+    return held_bytes(one.data, one.zero_point, chip)
+
+
+def _moved(one: _Streamed, chip: Accelerator) -> int:
+    return tensor_bytes(one.shape, one.data, one.zero_point, chip)
+
+
+BYTES = Kind("operations' bytes", _bytes, SIZE_KEYS, FEWER_SIZE_KEYS, types=(_Bytes,))
+
+
+def _streams(trace: NetworkTrace, node: Operation) -> _Streams:
+    every = zip(node.inputs, node.rows or (None,) * len(node.inputs), strict=True)
+    return _Streams(
+        tuple(_streamed(trace, name, rows) for name, rows in every), _streamed(trace, node.output, None)
+    )
+
+
+def _streamed(trace: NetworkTrace, name: str, rows: Pair | None) -> _Streamed:
+    info, tensor = trace.network.tensors[name], trace.tensors.get(name)
+    first, count = rows or (0, info.shape[1])
+    shape = (info.shape[0], count, *info.shape[2:])
+    return _Streamed(shape, info.zero_point, None if tensor is None else tensor[:, first : first + count])
+
+
 def operation_traffic(
     trace: NetworkTrace,
     node: Operation,
     chip: Accelerator,
     kept: frozenset[str] = frozenset(),
+    reuse: Off = OFF,
 ) -> OperationTraffic:
     """Traffic and duration of one operation.
 
     Parameters
     ----------
     kept : tensors in the scratchpad; the others stream from DRAM and back
+    reuse : of what other runs have made
     """
-    elements_read = read = kept_read = 0
-    for name, rows in zip(node.inputs, node.rows or (None,) * len(node.inputs), strict=True):
-        if name in kept:
-            part = _rows(trace, name, rows)
-            elements_read += prod(part.shape)
-            kept_read += held_bytes(part, trace.network.tensors[name].zero_point, chip)
-        else:
-            count, size = elements_and_bytes(trace, name, rows, chip)
-            elements_read += count
-            read += size
-    elements_written, written = elements_and_bytes(trace, node.output, None, chip)
-    kept_written = 0
-    if node.output in kept:
-        info = trace.network.tensors[node.output]
-        written, kept_written = 0, held_bytes(trace.tensors[node.output], info.zero_point, chip)
-    elements = max(elements_read, elements_written) * (node.passes or 1)
+    streams: _Streams = reuse.same(trace, ("operation", node.name), partial(_streams, trace, node))
+    stay = tuple(name in kept for name in (*node.inputs, node.output))
+    moved: _Bytes = reuse.value(BYTES, chip, streams, stay)
+    elements_read = sum(prod(one.shape) for one in streams.read)
+    elements = max(elements_read, prod(streams.written.shape)) * (node.passes or 1)
     burst = chip.dram.burst_bytes
-    read, read_waste = burst_rounded(read, burst)
-    written, written_waste = burst_rounded(written, burst)
+    read, read_waste = burst_rounded(moved.read, burst)
+    written, written_waste = burst_rounded(moved.written, burst)
     dram_cycles = BandwidthChannel(chip).occupancy_cycles(read + written)
     busy = max(ceil_div(elements, chip.postprocessor.elements_per_cycle), dram_cycles)
     return OperationTraffic(
@@ -87,13 +147,8 @@ def operation_traffic(
         read_waste=read_waste,
         written=written,
         written_waste=written_waste,
-        kept_read=kept_read,
-        kept_written=kept_written,
+        kept_read=moved.kept_read,
+        kept_written=moved.kept_written,
         dram_cycles=dram_cycles,
         cycles=busy + (chip.dram_latency_cycles if read + written else 0),
     )
-
-
-def _rows(trace: NetworkTrace, name: str, rows: Pair | None) -> Tensor:
-    first, count = rows or (0, trace.network.tensors[name].shape[1])
-    return trace.tensors[name][:, first : first + count]

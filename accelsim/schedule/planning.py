@@ -19,11 +19,12 @@ from accelsim.mapper.traffic import plan_traffic
 from accelsim.plan import NOTHING_FIXED, Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import OFF, Aside, Later, Off
 from accelsim.schedule.ladder import Ladder, Rung
-from accelsim.schedule.reused import PLAN, PREPARED, PRICED_PLAN, PROBLEM, SIZES
-from accelsim.tables import TRAFFIC
+from accelsim.schedule.reused import PLAN, PREPARED, PRICED_PLAN, PROBLEM, SIZES, with_kept
+from accelsim.tables import DRAINED, FETCHED, TRAFFIC
 from accelsim.toggles import Toggling
 from accelsim.trace import LayerTrace
 
+Kept = tuple[bool, bool]  # activations, outputs
 BY_ENERGY: tuple[Objective, ...] = ("energy", "edp")  # objectives that need energy predicted
 
 
@@ -64,32 +65,28 @@ class LayerInput:
         sizes: EncodedSizes = self.sizes_later()
         return sizes
 
-    def best(self, sizes: EncodedSizes, chip: Accelerator) -> Plan:
-        """The plan as given, or the best with what is fixed of it; `sizes` say what is kept.
-
-        Raises PlanError if no plan fits.
-        """
+    def best(self, kept: Kept, chip: Accelerator) -> Plan:
+        """The plan as given, or the best with what is fixed of it; raises PlanError if no plan fits."""
         plan = self.wanted.plan
         if isinstance(plan, Plan):
             return plan
-        price = self.price(sizes, chip)
+        price = self.price(kept, chip)
         if price is None:
-            raise no_fit(self.trace.layer, chip, plan or NOTHING_FIXED, sizes)
+            raise no_fit(self.trace.layer, chip, plan or NOTHING_FIXED, with_kept(self.sizes, *kept))
         return price.plan
 
-    def price(self, sizes: EncodedSizes, chip: Accelerator, whole_bytes: int | None = None) -> Price | None:
+    def price(self, kept: Kept, chip: Accelerator, whole_bytes: int | None = None) -> Price | None:
         """The best plan and its price (of a plan as given, its own), or None if none fits.
 
         Parameters
         ----------
-        sizes : they say what is kept
+        kept : whether activations, and outputs, stay in the scratchpad
         whole_bytes : the scratchpad's, whose prices hold, where kept tensors leave the plan less of it
         """
         plan, objective = self.wanted.plan, self.wanted.objective
         fixed = as_fixed(plan) if isinstance(plan, Plan) else plan or NOTHING_FIXED
         of_energy = objective in BY_ENERGY
         priced = (self.wanted.table, whole_bytes or chip.scratchpad.capacity_bytes) if of_energy else None
-        kept = sizes.kept_activations, sizes.kept_outputs
         tensors = self.prepared_later, self.sizes_later, kept, fixed
 
         def problem(most_tiles: int, spatial: Unrolling | None) -> Problem:
@@ -157,7 +154,8 @@ def planned(given: LayerInput, sizes: EncodedSizes, chip: Accelerator, capacity:
     """The best plan for a capacity (or the fixed one), or None if none fits."""
     smaller = chip.with_capacity(capacity)
     try:
-        price = given.price(sizes, smaller, chip.scratchpad.capacity_bytes)
+        kept = sizes.kept_activations, sizes.kept_outputs
+        price = given.price(kept, smaller, chip.scratchpad.capacity_bytes)
         if price is None:
             return None
         plan = given.wanted.plan if isinstance(given.wanted.plan, Plan) else price.plan
@@ -174,15 +172,7 @@ def as_fixed(plan: Plan) -> Fixed:
     return Fixed(**sizes, order=plan.order, resident=plan.resident, spatial=plan.spatial)
 
 
-IN_DRAM = (
-    "weight_fetch_bytes",
-    "activation_fetch_bytes",
-    "partial_sum_fetch_bytes",
-    "fetch_burst_waste_bytes",
-    "output_drain_bytes",
-    "partial_sum_drain_bytes",
-    "drain_burst_waste_bytes",
-)
+IN_DRAM = (*FETCHED, *DRAINED)
 _COLUMNS = [TRAFFIC.index(name) for name in IN_DRAM]
 
 

@@ -22,6 +22,9 @@ from accelsim.trace import LayerTrace
 
 Ints = npt.NDArray[np.int64]
 _STORED = ("pe_array.chunk_elements", "pe_array.weight_bits", "pe_array.activation_bits", "encodings")
+# Of what a tensor takes in DRAM and in the scratchpad.
+SIZE_KEYS = ("encodings", "pe_array")
+FEWER_SIZE_KEYS = dict.fromkeys(("inner_join", "systolic", "cartesian", "csc_row_stationary"), _STORED)
 _ARRAY = ("dataflow", "pe_array", "encodings", "postprocessor", "scratchpad.word_bytes")
 _SPACE = ("dataflow", "pe_array", "encodings", "postprocessor", "scratchpad", "dram.burst_bytes")
 
@@ -115,10 +118,12 @@ NONZEROS = Kind("non-zeros", _nonzeros, ())
 SIZES = Kind(
     "encoded sizes",
     _sizes,
-    ("encodings", "pe_array"),
-    dict.fromkeys(("inner_join", "systolic", "cartesian", "csc_row_stationary"), _STORED),
+    SIZE_KEYS,
+    FEWER_SIZE_KEYS,
     types=(EncodedSizes,),
 )
+# Of a layer's tiles before they are timed: which runs they have a DMA's parts and a DRAM with banks ask for.
+COUNTED_KEYS = (*_SPACE, "dma", "dram.model")
 # A search's memory grows, and is worth more than the search: it is never written.
 PROBLEM = Kind("mapper's tilings", _problem, _SPACE, on_disk=False)
 # Its tilings are made of what it gets (PROBLEM has fewer keys), and beside its key.

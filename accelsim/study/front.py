@@ -74,14 +74,19 @@ def _costs(done: "pd.DataFrame", study: Study) -> Floats:
 
 def undominated(costs: Floats) -> npt.NDArray[np.bool_]:
     """bool [points]: no other is as good in every column and better in one; float64 [points, columns]."""
-    kept = np.ones(len(costs), bool)
-    # In order of the first cost only earlier points dominate later ones; equal rows keep each other.
-    order = np.lexsort(costs.T[::-1])
-    front = np.empty((0, costs.shape[1]))
-    for index in order:
-        one = costs[index]
-        if (((front <= one).all(axis=1)) & ((front < one).any(axis=1))).any():
-            kept[index] = False
-        else:
-            front = np.vstack([front, one])
+    # By the first cost, then the second, ...: only earlier rows dominate later ones. Equal ones are one.
+    rows, place = np.unique(costs, axis=0, return_inverse=True)
+    return _kept(rows)[place.reshape(-1)]
+
+
+def _kept(rows: Floats) -> npt.NDArray[np.bool_]:
+    kept = np.zeros(len(rows), bool)
+    if rows.shape[1] == 2 and len(rows):  # of two costs the second has to fall
+        least = np.minimum.accumulate(rows[:, 1])
+        kept[0], kept[1:] = True, rows[1:, 1] < least[:-1]
+        return kept
+    left = np.arange(len(rows))
+    while left.size:
+        kept[left[0]] = True
+        left = left[(rows[left] < rows[left[0]]).any(axis=1)]
     return kept

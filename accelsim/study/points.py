@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from accelsim.dataflows import unsupported_layers
 from accelsim.energy import load_table
@@ -18,13 +18,11 @@ from accelsim.hardware import Accelerator, Energy, hardware_hash
 from accelsim.report import run_row
 from accelsim.reuse import DISK_BYTES, Counts, of_process
 from accelsim.simulation import simulate
+from accelsim.study.store_tables import Rows
 from accelsim.study.study_file import Keep, MappingOptions
 from accelsim.study.traces import TraceFile, found, keep
 from accelsim.trace import NetworkTrace
 from accelsim.version import code_version, versions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +57,8 @@ class Outcome:
     error: str = ""
     absent: bool = False
     provenance: dict[str, Any] = field(default_factory=dict)
-    layers: "pd.DataFrame | None" = None
-    tiles: "pd.DataFrame | None" = None
+    layers: Rows | None = None
+    tiles: Rows | None = None
     reused: Counts = field(default_factory=dict)
 
 
@@ -122,7 +120,7 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
     reuse = of_process(point.reuse_bytes)
     before = reuse.snapshot()
     options = point.mapping
-    left_out = unsupported_layers(trace, point.chip) if options.skip_unsupported else {}
+    left_out = unsupported_layers(trace, point.chip, reuse) if options.skip_unsupported else {}
     result = simulate(
         trace,
         point.chip,
@@ -142,7 +140,7 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
     return Outcome(
         figures=run_row(result) | own,
         provenance=facts,
-        layers=result.layers if point.keep.layers else None,
-        tiles=tables_of(result).tiles if point.keep.tiles else None,
+        layers=Rows.of_dicts(result.layer_rows()) if point.keep.layers else None,
+        tiles=Rows.of_frame(tables_of(result).tiles) if point.keep.tiles else None,
         reused=reuse.since(before),
     )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.errors import InputError
 from accelsim.study.store_lock import StoreError, locked
-from accelsim.study.store_tables import TABLES, plain, quoted
+from accelsim.study.store_tables import TABLES, Rows, plain, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +108,8 @@ class Store:
         figures: Mapping[str, Any] | None = None,
         error: str = "",
         provenance: Mapping[str, Any] | None = None,
-        layers: "pd.DataFrame | None" = None,
-        tiles: "pd.DataFrame | None" = None,
+        layers: Rows | None = None,
+        tiles: Rows | None = None,
     ) -> None:
         """Write a point, or write it again: all of it in one transaction.
 
@@ -135,7 +135,7 @@ class Store:
             point = self._insert_point(row)
             for name, table in (("layers", layers), ("tiles", tiles)):
                 self._run(f"DELETE FROM {name} WHERE point = ?", (point,))
-                if table is not None and len(table):
+                if table is not None and table.values:
                     self._insert_table(name, point, table)
 
     def points(self, where: str = "", columns: Sequence[str] = ()) -> "pd.DataFrame":
@@ -276,11 +276,11 @@ class Store:
         self._run(text, list(row.values()))
         return int(self._run("SELECT id FROM points WHERE key = ?", (row["key"],)).fetchone()[0])
 
-    def _insert_table(self, name: str, point: int, table: "pd.DataFrame") -> None:
-        self._columns(name, dict.fromkeys(map(str, table.columns)))
-        columns = ", ".join(["point", *(quoted(str(column)) for column in table.columns)])
+    def _insert_table(self, name: str, point: int, table: Rows) -> None:
+        self._columns(name, dict.fromkeys(table.columns))
+        columns = ", ".join(["point", *map(quoted, table.columns)])
         marks = ", ".join("?" * (len(table.columns) + 1))
-        rows = ((point, *map(plain, values)) for values in table.itertuples(index=False, name=None))
+        rows = ((point, *values) for values in table.values)
         assert self._connection is not None
         self._connection.executemany(f"INSERT INTO {name} ({columns}) VALUES ({marks})", rows)
 

@@ -52,7 +52,7 @@ def tile(table: str, name: str, by: int, index: int = 1) -> Callable[[LayerResul
 
 
 def energy(**changes: object) -> Callable[[LayerResult], LayerResult]:
-    return lambda r: replace(r, energy=(replace(r.energy[0], **changes), *r.energy[1:]))  # type: ignore[arg-type]
+    return lambda r: replace(r, energy=(r.energy[0]._replace(**changes), *r.energy[1:]))
 
 
 def one_tile_fewer(r: LayerResult) -> LayerResult:

@@ -8,7 +8,7 @@ import pytest
 
 from accelsim.bill import ActionCount, EnergyRow
 from accelsim.energy import EnergyTable, action_counts, load_table, price
-from accelsim.energy.dram import is_derived, other_memory, row_size, with_parts
+from accelsim.energy.dram import DramRows, is_derived, other_memory, with_parts
 from accelsim.errors import InputError
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.devices import source_rows
@@ -85,10 +85,10 @@ def test_an_all_in_price_is_not_counted_twice(totals: Totals) -> None:
 def test_derived_counts_are_those_that_a_stored_bill_can_make_anew(totals: Totals) -> None:
     chip = chip_of()
     counts = action_counts(totals(weight_fetch_bytes=5000, cycles=2000), chip)
-    full = with_parts(counts, chip, TABLE)
+    full = with_parts(counts, DramRows(TABLE, chip.energy.dram))
     assert [a for a in full if not is_derived(a)] == counts
     assert sum(is_derived(a) for a in full) == 4
-    again = with_parts([a for a in full if not is_derived(a)], chip, TABLE)
+    again = with_parts([a for a in full if not is_derived(a)], DramRows(TABLE, chip.energy.dram))
     assert again == full
 
 
@@ -118,10 +118,10 @@ def test_the_parts_add_up_to_what_is_published_per_bit_at_peak(
 
 def test_two_rows_of_one_dram_are_refused() -> None:
     (row,) = TABLE.find("lpddr4_3200", "activate", "activation")
-    assert row_size(TABLE, "lpddr4_3200") == 2048
+    assert DramRows(TABLE, "lpddr4_3200").row_bytes == 2048
     double = EnergyTable("two", 45, "", (*TABLE.rows, row))
     with pytest.raises(InputError, match="two: 2 activations of 'lpddr4_3200', not one"):
-        with_parts([ActionCount("dram", "read", 8, "bit")], chip_of(), double)
+        with_parts([ActionCount("dram", "read", 8, "bit")], DramRows(double, "lpddr4_3200"))
 
 
 def banked(device: str, component: str) -> Accelerator:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from test_machine_parts import operands
 
 from accelsim.errors import AuditError
-from accelsim.execution.layer import work_table
+from accelsim.execution.counted import work_table
 from accelsim.hardware import load_hardware
 from accelsim.machine import replay_layer, run_layer
 from accelsim.machine.idle import check_timeline, idle_cycles

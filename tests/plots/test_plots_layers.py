@@ -159,7 +159,7 @@ def test_a_component_keeps_its_colour_whatever_else_is_drawn():
 def test_a_component_of_another_chip_is_drawn_too():
     run = result()
     strange = [
-        dataclasses.replace(r, energy=tuple(dataclasses.replace(e, component="flux_gate") for e in r.energy))
+        dataclasses.replace(r, energy=tuple(e._replace(component="flux_gate") for e in r.energy))
         for r in run.layer_results
     ]
     figure = plots.energy(dataclasses.replace(run, layer_results=tuple(strange)))

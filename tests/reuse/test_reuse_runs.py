@@ -201,6 +201,7 @@ def test_what_is_found_on_disk_is_what_was_made(objective, change, tmp_path, mon
     plan = "plan" if objective == "cycles" else "plan by energy"
     times = {"banked DRAM's times"} if change == "banked" else set()
     made = {"encoded sizes", plan, "counts of tiles", "checked outputs", "non-zeros", "toggles"}
+    made.add("operations' bytes")
     assert set(found) == made | times
 
 

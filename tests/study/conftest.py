@@ -2,12 +2,12 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 from study_runs import run, tables
 
 from accelsim import zoo
 from accelsim.study.store import Store
+from accelsim.study.store_tables import Rows
 from accelsim.tables import CAUSES
 from accelsim.trace import write
 
@@ -42,7 +42,7 @@ def hand_store(tmp_path):
         for number in (2, 0, 3, 1):  # as they came back
             rows, columns = (16, 32)[number // 2], (16, 32)[number % 2]
             causes = figures(CYCLES[number], rows * columns)
-            layers = pd.DataFrame(
+            layers = Rows.of_dicts(
                 [
                     {"layer": layer, "cycles": CYCLES[number] * share}
                     | {name: n * share for name, n in causes.items() if name.endswith("_lane_cycles")}

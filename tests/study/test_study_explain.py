@@ -2,7 +2,6 @@
 
 import re
 
-import pandas as pd
 import pytest
 
 from accelsim import zoo
@@ -12,6 +11,7 @@ from accelsim.study.driver import run_study
 from accelsim.study.explain import explain
 from accelsim.study.points import Outcome
 from accelsim.study.store import Store
+from accelsim.study.store_tables import Rows
 from accelsim.study.study_file import parse_study
 from accelsim.tables import CAUSES
 from accelsim.trace import write
@@ -65,7 +65,7 @@ def test_other_counts_make_other_words(hand_store):
         {"workload": "a", "pe_array.rows": 16, "pe_array.columns": 16, "dram.peak_gb_per_s": 12.8},
         number=0,
         figures=causes | {"cycles_mean": 77.0},
-        layers=pd.DataFrame([{"layer": "first", "cycles": 77} | causes]),
+        layers=Rows.of_dicts([{"layer": "first", "cycles": 77} | causes]),
     )
     told = told_by(hand_store, 0)
     assert "77 cycles an inference; of the lane-cycles 60 % are imbalance between PEs, 30 % do" in told[0]

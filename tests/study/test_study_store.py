@@ -14,6 +14,7 @@ from accelsim.errors import InputError
 from accelsim.study import store as module
 from accelsim.study.store import DONE, FAILED, Store
 from accelsim.study.store_lock import StoreError
+from accelsim.study.store_tables import Rows
 
 STUDY = "name: drawn\n"
 
@@ -29,7 +30,7 @@ def add(store, key, rows=16, **more):
         {"pe_array.rows": rows},
         figures={"cycles_mean": 100.5, "bound_by": "array 71 %"},
         provenance={"seed": 0},
-        layers=pd.DataFrame({"layer": ["a", "b"], "cycles": [60, 40]}),
+        layers=Rows.of_frame(pd.DataFrame({"layer": ["a", "b"], "cycles": [60, 40]})),
         **more,
     )
 
@@ -120,17 +121,17 @@ def test_a_full_disk_is_told_and_finished_points_stay(path):
         add(store, "k1")
         store._run("PRAGMA max_page_count = 1")  # SQLite then says what it says of a full disk
         with pytest.raises(StoreError, match=r"cannot write a point: database or disk is full; finished"):
-            add(store, "k2", tiles=pd.DataFrame({"x": range(10**5)}))
+            add(store, "k2", tiles=Rows.of_frame(pd.DataFrame({"x": range(10**5)})))
         assert store.keys() == {"k1": DONE}
 
 
 DRIVER = """
 import sys
 from pathlib import Path
-import pandas as pd
 from accelsim.study.store import Store
+from accelsim.study.store_tables import Rows
 store = Store(Path(sys.argv[1]), "name: drawn\\n", ["i"])
-layers = pd.DataFrame({"layer": list("abcdefgh") * 20, "cycles": range(160)})
+layers = Rows(("layer", "cycles"), list(zip("abcdefgh" * 20, range(160))))
 for i in range(10**6):
     if f"k{i}" not in store.keys():
         store.add(f"k{i}", {"i": i}, figures={"cycles_mean": i}, layers=layers)

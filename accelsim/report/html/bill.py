@@ -14,7 +14,7 @@ def component_table(run: RunTables) -> HtmlTable:
     components = list(dict.fromkeys(run.energy["component"]))
     looks = component_looks(components)
     numbers = {name: i for i, name in enumerate(components)}
-    names = list(EnergyRow.__slots__)
+    names = list(EnergyRow._fields)
     rows = run.energy[names].itertuples(index=False)
     lines = [EnergyRow(*values).line(numbers[values.component], run.inputs) for values in rows]
     draws = drawn(lines, len(components) or 1)
