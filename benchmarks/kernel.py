@@ -165,7 +165,7 @@ def _best_toggle_seconds(
 
 
 def vgg16_on_cartesian_s() -> float:
-    """Seconds of VGG-16's convolutions at published densities on scnn-64, on two threads, all of a run but toggles."""
+    """Seconds of a run of VGG-16's convolutions at published densities on scnn-64: two threads, no toggle."""
     network = shape_network("vgg16")
     convolutions = tuple(row for row in network.layers if row.layer.kind == "convolution")
     trace = synthetic_trace(replace(network, layers=convolutions))

@@ -123,8 +123,8 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
         # `array 71 %` in two lines leaves the chip's name its room.
         return str(row[key]).replace(" ", "\n", 1)
     error = row.get(ERRORS.get(key, ""), 0.0)
-    below = f"\n+-{number(error, digits + (error < 1))}" if error > 0 else ""
-    return number(row[key], digits) + below
+    told = number(error, digits) if error >= 1 else f"{error:.1g}"
+    return number(row[key], digits) + (f"\n+-{told}" if error > 0 else "")
 
 
 def number(value: float, digits: int) -> str:

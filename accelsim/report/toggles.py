@@ -32,12 +32,12 @@ def toggle_note(result: NetworkResult) -> list[str]:
     if found.sampled_fraction == 1:
         return [f"{result.chip.name}: all toggles counted."]
     where = {"registers": OF_REGISTERS, "accumulators": ("accumulator_toggles",), "buses": OF_BUSES}
-    errors = ", ".join(f"{100 * _error(found, names):.2f} % of {what}" for what, names in where.items())
+    errors = ", ".join(f"{100 * _error(found, names):.2g} % of {what}" for what, names in where.items())
     summary = result.summary()
     of_energy = ratio(summary["energy_uj_toggle_error"], summary["energy_uj_mean"])
     return [
         f"{result.chip.name}: toggles sampled, {100 * found.sampled_fraction:.1f} % of the dense MACs; "
-        f"standard error {errors}, {100 * of_energy:.2f} % of the energy."
+        f"standard error {errors}, {100 * of_energy:.2g} % of the energy."
     ]
 
 

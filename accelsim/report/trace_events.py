@@ -3,9 +3,13 @@
 One process is the chip; its tracks are the units. Layers follow each other in time, inputs too. A
 fetch may start while the latency of the one before still runs; what overlaps on a unit goes to a
 second (third, ...) track of that unit, because viewers draw overlapping spans of one track wrongly.
+
+Perfetto counts in whole nanoseconds and drops a span that begins before the one before it ends. So instants
+are whole nanoseconds here, rounded down alike: what follows without a gap still does.
 """
 
 import heapq
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -34,9 +38,10 @@ class _Span(NamedTuple):
 def trace_events(result: NetworkResult, most_tiles: int = MOST_TILES) -> dict[str, Any]:
     """The run in Chrome's trace event format (JSON object form).
 
-    Times are microseconds, cycles / clock; `args` of a tile's event hold its exact start and end cycle
-    since the run began. Events without duration are left out. An arrow leads from a tile's fetch to its
-    compute to its drain. `otherData` says what the counters' limits are and what is left out.
+    Times are microseconds, cycles / clock, down to whole nanoseconds; `args` of a tile's event hold its exact
+    start and end cycle since the run began. Events without duration are left out. An arrow leads from a
+    tile's fetch to its compute to its drain. `otherData` says what the counters' limits are and what is left
+    out.
 
     Parameters
     ----------
@@ -50,7 +55,7 @@ def trace_events(result: NetworkResult, most_tiles: int = MOST_TILES) -> dict[st
     """
     if most_tiles < 1:
         raise InputError(f"timeline: tiles must be at least 1, not {most_tiles}")
-    microseconds = 1 / result.chip.clock_mhz
+    clock_mhz = float(result.chip.clock_mhz)
     tiles = sum(0 if layer.timeline is None else len(layer.timeline) for layer in result.layer_results)
     every = max(1, -(-tiles // most_tiles))
     spans = _spans(result, every)
@@ -65,10 +70,10 @@ def trace_events(result: NetworkResult, most_tiles: int = MOST_TILES) -> dict[st
             events += [_named("thread_name", thread, name), _sorted_at(thread)]
         for track, span in zip(tracks, spans[unit], strict=True):
             thread = unit_index * TRACKS_PER_UNIT + track
-            drawn.append(_drawn(span, unit, thread, microseconds))
+            drawn.append(_drawn(span, unit, thread, clock_mhz))
             if span.tile >= 0:
                 places.setdefault(span.tile, []).append((drawn[-1]["ts"], thread))
-    shown = _counter_events(result, most_tiles, microseconds)
+    shown = _counter_events(result, most_tiles)
     other = _other(result, tiles, len(range(0, tiles, every)), every, most_tiles)
     return {
         "displayTimeUnit": "ns",
@@ -77,15 +82,31 @@ def trace_events(result: NetworkResult, most_tiles: int = MOST_TILES) -> dict[st
     }
 
 
-def _drawn(span: _Span, unit: str, thread: int, microseconds: float) -> dict[str, Any]:
+def _nanosecond(cycle: int, clock_mhz: float) -> int:
+    """The whole nanosecond in which a cycle begins."""
+    return int(1000 * cycle / clock_mhz)
+
+
+def _microseconds(nanoseconds: int) -> float:
+    """The number that is not below these nanoseconds when a reader multiplies it by 1000 and cuts it."""
+    number = nanoseconds / 1000
+    return number if number * 1000 >= nanoseconds else math.nextafter(number, math.inf)
+
+
+def _instant(cycle: int, clock_mhz: float) -> float:
+    return _microseconds(_nanosecond(cycle, clock_mhz))
+
+
+def _drawn(span: _Span, unit: str, thread: int, clock_mhz: float) -> dict[str, Any]:
+    start, end = (_nanosecond(cycle, clock_mhz) for cycle in (span.start, span.end))
     return {
         "name": span.name,
         "cat": unit,
         "ph": "X",
         "pid": 0,
         "tid": thread,
-        "ts": span.start * microseconds,
-        "dur": (span.end - span.start) * microseconds,
+        "ts": _microseconds(start),
+        "dur": _microseconds(end - start),
         "args": {"start_cycle": span.start, "end_cycle": span.end},
     }
 
@@ -107,9 +128,10 @@ def _flows(places: dict[int, list[tuple[float, int]]]) -> Iterator[dict[str, Any
             yield event | ({"bp": "e"} if phase == "f" else {})
 
 
-def _counter_events(result: NetworkResult, most_points: int, microseconds: float) -> list[dict[str, Any]]:
+def _counter_events(result: NetworkResult, most_points: int) -> list[dict[str, Any]]:
+    clock_mhz = float(result.chip.clock_mhz)
     return [
-        {"name": name, "ph": "C", "pid": 0, "ts": cycle * microseconds, "args": {"value": value}}
+        {"name": name, "ph": "C", "pid": 0, "ts": _instant(cycle, clock_mhz), "args": {"value": value}}
         for name, counter in counters(result, most_points).items()
         for cycle, value in zip(counter.cycles.tolist(), counter.values.tolist(), strict=True)
     ]

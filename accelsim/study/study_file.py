@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from accelsim.errors import InputError
 from accelsim.hardware.source import MAX_BYTES, refuse_aliases_and_depth
@@ -152,6 +160,11 @@ class Budgets(StudyPart):
     energy_uj: float | None = Field(default=None, gt=0)
 
 
+def _word(value: Any) -> Any:
+    """`off` without quotes is False in YAML."""
+    return "off" if value is False else value
+
+
 class MappingOptions(StudyPart):
     """How every point is mapped: as the options of `accelsim run`."""
 
@@ -160,7 +173,7 @@ class MappingOptions(StudyPart):
     together: bool = False
     balance_filters: bool = False
     skip_unsupported: bool = False
-    toggles: Toggling = "sampled"
+    toggles: Annotated[Toggling, BeforeValidator(_word)] = "sampled"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
 
 

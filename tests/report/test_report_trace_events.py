@@ -1,5 +1,7 @@
 import itertools
 import json
+import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from results_by_hand import chip, result
 
 from accelsim.errors import InputError
-from accelsim.report.trace_events import _tracks, trace_events
+from accelsim.report.trace_events import _drawn, _microseconds, _Span, _tracks, trace_events
 
 
 def spans(document):
@@ -35,6 +37,29 @@ def test_microseconds_are_cycles_over_the_clock():
         start, end = event["args"]["start_cycle"], event["args"]["end_cycle"]
         assert event["ts"] == pytest.approx(start * 2 / 1000)
         assert event["dur"] == pytest.approx((end - start) * 2 / 1000)
+
+
+def in_whole_nanoseconds(microseconds):
+    """As Perfetto reads a time: times 1000, cut."""
+    return int(microseconds * 1000)
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**5), st.integers(1, 10**5), st.floats(1, 4000))
+def test_a_viewer_that_counts_in_nanoseconds_sees_no_overlap(start, first, second, clock_mhz):
+    """A span that begins a nanosecond before the one before it ends would be dropped."""
+    middle = start + first
+    rows = [_Span(start, middle, "a"), _Span(middle, middle + second, "b")]
+    one, other = (_drawn(row, "array", 0, clock_mhz) for row in rows)
+    assert abs(in_whole_nanoseconds(one["ts"]) - 1000 * Fraction(start) / Fraction(clock_mhz)) <= 1
+    assert in_whole_nanoseconds(one["ts"]) + in_whole_nanoseconds(one["dur"]) == in_whole_nanoseconds(
+        other["ts"]
+    )
+
+
+@given(st.integers(0, 10**15))
+def test_whole_nanoseconds_are_read_back_cut_or_rounded(nanoseconds):
+    number = json.loads(json.dumps(_microseconds(nanoseconds)))
+    assert int(number * 1000) == round(number * 1000) == nanoseconds
 
 
 @pytest.mark.small
@@ -82,6 +107,35 @@ def test_every_track_has_a_name_and_its_place():
     (process,) = [e for e in document["traceEvents"] if e["name"] == "process_name"]
     assert process["args"]["name"] == "toy on sparse"
     json.dumps(document, allow_nan=False)
+
+
+# Of each phase, the keys that the Trace Event Format asks for.
+NEEDED = {
+    "X": {"name", "cat", "ts", "dur", "pid", "tid", "args"},
+    "M": {"name", "pid", "tid", "args"},
+    "C": {"name", "ts", "pid", "args"},
+    "s": {"name", "cat", "id", "ts", "pid", "tid"},
+    "t": {"name", "cat", "id", "ts", "pid", "tid"},
+    "f": {"name", "cat", "id", "ts", "pid", "tid", "bp"},
+}
+
+
+@pytest.mark.small
+def test_every_event_has_what_the_format_asks_of_its_phase():
+    document = trace_events(result(fetch_cycles=10, inputs=2))
+    assert {event["ph"] for event in document["traceEvents"]} == set(NEEDED)
+    for event in document["traceEvents"]:
+        assert set(event) == NEEDED[event["ph"]] | {"ph"}
+        assert (event["pid"], isinstance(event.get("tid", 0), int)) == (0, True)
+        for key in ("ts", "dur"):
+            assert event.get(key, 0) >= 0
+        if event["ph"] == "C":
+            assert all(isinstance(value, int | float) for value in event["args"].values())
+            assert all(math.isfinite(value) for value in event["args"].values())
+        if event["ph"] == "M":
+            assert event["name"] in {"process_name", "thread_name", "thread_sort_index"}
+        if event["ph"] == "f":
+            assert event["bp"] == "e"  # the arrow ends in the span around it, not in the next
 
 
 @pytest.mark.small

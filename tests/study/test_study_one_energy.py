@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
 from accelsim.plan import Objective
 from accelsim.results import NetworkResult
@@ -12,7 +13,7 @@ from accelsim.simulation import simulate
 from accelsim.study.between_layers import between_layers
 from accelsim.study.points import Point, evaluate
 from accelsim.study.runs import run_on_chips
-from accelsim.study.study_file import Keep, MappingOptions
+from accelsim.study.study_file import Keep, MappingOptions, parse_study
 from accelsim.study.sweep import points, run_sweep
 from accelsim.study.traces import TraceFile
 from accelsim.toggles import Toggling
@@ -88,5 +89,15 @@ def test_a_point_of_a_sweep_and_of_a_study_takes_the_energy_of_a_run(
     assert chip.dram == load_hardware(CHIP).dram  # the value that the axis sets is the chip's own
 
 
+@pytest.mark.small
 def test_a_study_says_how_toggles_are_counted() -> None:
-    assert MappingOptions().toggles == "sampled"
+    """`off` without quotes is a truth value in YAML."""
+    text = "name: s\nbase: both-skip-16x16\nworkloads: [x]\n"
+    assert parse_study(text, "s.yaml").mapping.toggles == MappingOptions().toggles == "sampled"
+    for word in ("sampled", "exact", "off", '"off"'):
+        assert parse_study(f"{text}mapping: {{toggles: {word}}}\n", "s.yaml").mapping.toggles == word.strip(
+            '"'
+        )
+    for wrong in ("some", "on", "0"):
+        with pytest.raises(InputError, match=r"s.yaml:4: mapping.toggles"):
+            parse_study(f"{text}mapping: {{toggles: {wrong}}}\n", "s.yaml")
