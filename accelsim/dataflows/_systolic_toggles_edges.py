@@ -21,7 +21,7 @@ from accelsim.dataflows._systolic_toggles_operands import (
     STATIONARY_WEIGHTS,
     operand_at,
 )
-from accelsim.jit import inlined_kernel, kernel, popcount
+from accelsim.jit import bare_kernel, inlined_kernel, merged_kernel, popcount
 from accelsim.kernels.toggles import differing
 from accelsim.kernels.windows import (
     DILATION_H,
@@ -70,7 +70,7 @@ def fold_before(number, index, reduction, across, p):
     return number - 1, index + (across - 1 - index) // columns * columns, last
 
 
-@kernel
+@bare_kernel
 def last_activation(number, reduction, end, box, geometry, p, tensors):
     """The last activation that is not zero among a row's first `end` positions, or -1."""
     channels, zero, activations = box[5] - box[4], tensors[0][0], tensors[3]
@@ -95,7 +95,7 @@ def last_activation(number, reduction, end, box, geometry, p, tensors):
     return np.int64(-1)
 
 
-@kernel
+@bare_kernel
 def last_loaded(number, reduction, end, box, geometry, p, tensors):
     """The last word that loads among the first `end` of a row's stream, or -1."""
     weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
@@ -109,7 +109,7 @@ def last_loaded(number, reduction, end, box, geometry, p, tensors):
     return np.int64(-1)
 
 
-@kernel
+@bare_kernel
 def streamed_before(number, index, reduction, is_port, box, geometry, p, tensors, ends):
     """The word that a port, or a PE's register, holds as a fold begins, of those that stream.
 
@@ -131,7 +131,7 @@ def streamed_before(number, index, reduction, is_port, box, geometry, p, tensors
             return ends[number, reduction]
 
 
-@kernel
+@bare_kernel
 def load_rows(by_time, zeros, lead, mask, gates, of_rows):
     """What the words of a stretch do to a register of each row that holds none before: `of_rows`, written.
 
@@ -160,7 +160,7 @@ def load_rows(by_time, zeros, lead, mask, gates, of_rows):
         first[row] = first[row] if some[row] else -1
 
 
-@kernel
+@bare_kernel
 def pass_rows(by_time, zeros, begin, mask):
     """(toggles without hold, of mask bits) of all rows as words from `begin` on follow those before them."""
     free, masks = np.int64(0), np.int64(0)
@@ -172,7 +172,7 @@ def pass_rows(by_time, zeros, begin, mask):
     return free, masks
 
 
-@kernel
+@bare_kernel
 def find_earlier(number, first, by_time, lead, box, geometry, p, tensors, ends, of_rows):
     """Words that load before a stretch in its stream; where it begins one, the stream's last into `ends`."""
     stream = extents(p)[2]
@@ -184,7 +184,7 @@ def find_earlier(number, first, by_time, lead, box, geometry, p, tensors, ends, 
             ends[number, reduction], earlier[reduction] = earlier[reduction], -1
 
 
-@kernel
+@merged_kernel
 def describe_stretch(number, first, by_time, zeros, box, geometry, p, tensors, ends, of_rows, of_ports):
     """A stretch of all rows' streams of a group.
 
@@ -238,7 +238,7 @@ def ended_before(number, later, reduction, by_time, zeros, box, geometry, p, ten
     return operand_at(not weights_stay, its, stream - 1, before, box, geometry, p, tensors)
 
 
-@kernel
+@merged_kernel
 def load_streamed(number, index, begins, column, of_rows, box, geometry, p, tensors, ends, held):
     """Toggles of a column's streamed registers in a stretch, where they hold under a zero that stays.
 
@@ -282,7 +282,7 @@ def load_before(number, index, reduction, across, weights_stay, gates, box, geom
     return free, held
 
 
-@kernel
+@bare_kernel
 def port_before(number, index, across, weights_stay, gates, box, geometry, p, tensors):
     """What a port at the top holds as an index' first fold begins: words without hold, with it; its mask."""
     free, bit, length, rows, some = np.int64(0), np.int64(0), p[LENGTH], p[ROWS], False
@@ -302,7 +302,7 @@ def port_before(number, index, across, weights_stay, gates, box, geometry, p, te
                     return free, word, bit
 
 
-@kernel
+@merged_kernel
 def load_column(number, index, column, zero, box, geometry, p, tensors, before, found):
     """What the stationary words of an index across do in all folds of its block.
 

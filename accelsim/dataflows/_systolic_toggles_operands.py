@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from accelsim.jit import inlined_kernel, kernel
+from accelsim.jit import bare_kernel, inlined_kernel
 from accelsim.kernels.windows import (
     DILATION_H,
     DILATION_W,
@@ -36,7 +36,7 @@ def pixel_of(position, tap, box, geometry):
     return (n * geometry[HEIGHT] + h) * geometry[WIDTH] + w
 
 
-@kernel
+@bare_kernel
 def operand_at(is_weight, number, index, reduction, box, geometry, p, tensors):
     """(word, value less its zero point) of a filter, or of an output position, of a group of the tile.
 
@@ -60,7 +60,7 @@ def operand_at(is_weight, number, index, reduction, box, geometry, p, tensors):
     return q & mask, q - tensors[0][0]
 
 
-@kernel
+@bare_kernel
 def fill_values(is_weight, number, index, box, geometry, p, tensors, values):
     """Values of a filter, or an output position, less the zero point: int16 [L], written; the zero point."""
     k, reduction = box[2] + number * p[FILTERS], 0

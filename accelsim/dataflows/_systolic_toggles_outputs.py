@@ -30,7 +30,7 @@ from accelsim.dataflows._systolic_toggles_ports import (
     pass_left,
     pass_top,
 )
-from accelsim.jit import inlined_kernel, kernel
+from accelsim.jit import bare_kernel, inlined_kernel, kernel, merged_kernel
 from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
@@ -56,7 +56,7 @@ from accelsim.kernels.toggles import (
 )
 
 
-@kernel
+@bare_kernel
 def unit_of(number, p):
     """The unit of a number: groups, blocks of filters, blocks of positions, columns, the last fastest."""
     filters = p[FILTERS]
@@ -80,7 +80,7 @@ def index_of(unit, p):
     return unit[ACROSS] * p[COLUMNS] + unit[COLUMN]
 
 
-@kernel
+@bare_kernel
 def fill_words(is_weight, number, index, box, geometry, p, tensors, scratch, found):
     """Words of a filter or a position, the same less their zero point, -1 where they load: int64 [3, L]."""
     bits, gates = (p[BITS_W], p[GATE_W]) if is_weight else (p[BITS_A], p[GATE_A])
@@ -95,7 +95,7 @@ def fill_words(is_weight, number, index, box, geometry, p, tensors, scratch, fou
         )
 
 
-@kernel
+@bare_kernel
 def remember(unit, rows, box, geometry, p, tensors, registers):
     """Registers of some rows of a column as a fold's last pairs leave them."""
     number, index = unit[GROUP], index_of(unit, p)
@@ -112,7 +112,7 @@ def remember(unit, rows, box, geometry, p, tensors, registers):
                 break
 
 
-@kernel
+@merged_kernel
 def begin_registers(unit, down, box, geometry, p, tensors, held):
     """Registers of a unit's column as its fold begins: of its rows, those of the last fold on each."""
     held[:] = 0
@@ -126,7 +126,7 @@ def begin_registers(unit, down, box, geometry, p, tensors, held):
         remember(earlier, (kept, down), box, geometry, p, tensors, held)
 
 
-@kernel
+@bare_kernel
 def work(length, w, a, inner_w, inner_a, ends, gates, registers, sums, totals):
     """The pairs of one PE in one fold."""
     held_w, held_a = np.int64(0), np.int64(0)
@@ -141,7 +141,7 @@ def work(length, w, a, inner_w, inner_a, ends, gates, registers, sums, totals):
     totals[ACCUMULATOR] += add_all(length, w[1], a[1], ends, sums)
 
 
-@kernel
+@merged_kernel
 def add_wires(of_left, top, used, down, found):
     """A unit's share of what the ports at the left send, and all that its port at the top sends."""
     found[ACTIVATION_BUS] = of_left[HELD] / used

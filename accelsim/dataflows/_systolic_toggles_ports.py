@@ -12,7 +12,7 @@ from accelsim.dataflows._systolic_toggles_operands import (
     ROWS,
     operand_at,
 )
-from accelsim.jit import inlined_kernel, kernel
+from accelsim.jit import bare_kernel, inlined_kernel
 from accelsim.kernels.toggles import differing
 
 # Of a unit: its group in the tile, block of filters, block of positions, column.
@@ -44,7 +44,7 @@ def position_before(number, across, position, p):
     return number - 1, (p[FILTERS] - 1) // p[COLUMNS], last
 
 
-@kernel
+@bare_kernel
 def last_sent(is_weight, number, index, box, geometry, p, tensors):
     """The last word that a filter or a position drives, or -1."""
     gates = p[GATE_W] if is_weight else p[GATE_A]
@@ -78,7 +78,7 @@ def pass_words(words, inner, before, gates, found):
         found[HELD], found[MASK] = toggles, masks
 
 
-@kernel
+@bare_kernel
 def pass_left(number, across, position, words, inner, box, geometry, p, tensors, found):
     """Toggles of the port at the left at which a position enters: int64 [3], written.
 
@@ -98,7 +98,7 @@ def pass_left(number, across, position, words, inner, box, geometry, p, tensors,
     pass_words(words, inner, (free, max(held, 0), bit), gates, found)
 
 
-@kernel
+@bare_kernel
 def pass_top(unit, words, inner, box, geometry, p, tensors, found):
     """Toggles of the port at the top at which a unit's filter enters: int64 [3], written.
 

@@ -37,7 +37,7 @@ from accelsim.dataflows._systolic_toggles_operands import (
     ROWS,
     fill_values,
 )
-from accelsim.jit import inlined_kernel, kernel, popcount
+from accelsim.jit import bare_kernel, inlined_kernel, kernel, merged_kernel, popcount
 from accelsim.kernels.toggles import (
     ACCUMULATOR,
     COUNTS,
@@ -69,7 +69,7 @@ def changes(sums, before, count, accumulator):
     return toggles
 
 
-@kernel
+@bare_kernel
 def add_sums(column, values, count, begins, rows, accumulator, before, sums):
     """Toggles of one column's sums through all folds of a block, at `count` stream indices.
 
@@ -103,7 +103,7 @@ def add_sums(column, values, count, begins, rows, accumulator, before, sums):
     return toggles
 
 
-@kernel
+@merged_kernel
 def begin_sums(number, index, box, geometry, p, tensors, column, last, before):
     """What the registers of an index' column hold as its block begins: `before`, written.
 
@@ -128,7 +128,7 @@ def begin_sums(number, index, box, geometry, p, tensors, column, last, before):
             before[i] = passing
 
 
-@kernel
+@merged_kernel
 def fill_stretch(number, first, box, geometry, p, tensors, by_time, values, zeros):
     """Streamed values of a stretch, and before it (at the stream's end where it begins the stream).
 
@@ -149,7 +149,7 @@ def fill_stretch(number, first, box, geometry, p, tensors, by_time, values, zero
             values[reduction, x] = by_time[LEAD - 1 + x, reduction]
 
 
-@kernel
+@merged_kernel
 def add_up(of_ports, streamed, of_column, share, used, weights_stay, found):
     """Counts of a unit.
 
