@@ -84,6 +84,16 @@ def inlined_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return numba.njit(**options)(function)  # type: ignore[no-any-return]
 
 
+def merged_kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A bare kernel that is compiled as a part of its callers alone, best of one.
+
+    A kernel that is called is optimised anew with each kernel above it: long ones at the top of a tree of
+    calls would cost seconds each time.
+    """
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "inline": "always"}
+    return numba.njit(**options)(function)  # type: ignore[no-any-return]
+
+
 def popcount(word: Any) -> int:
     """Bits set in an unsigned 64-bit word; in kernels it is LLVM's ctpop and vectorises."""
     return int(word).bit_count()

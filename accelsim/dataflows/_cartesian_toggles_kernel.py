@@ -38,21 +38,15 @@ from accelsim.dataflows._cartesian_toggles_lists import (
     activation_lists,
     fill_weight_lists,
 )
-from accelsim.jit import inlined_kernel, kernel, popcount
+from accelsim.jit import inlined_kernel, kernel, merged_kernel, popcount
 from accelsim.kernels.toggles import (
     ACCUMULATOR,
     ACTIVATION_BUS,
-    ACTIVATION_BUS_WITHOUT_HOLD,
-    ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
     MASK_BUS,
     MULTICAST,
-    MULTICAST_WITHOUT_HOLD,
     WEIGHT_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
     WEIGHT_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
     load_ends,
     toggles_through,
 )
@@ -203,7 +197,7 @@ def clear(filters, masks, sums):
     return toggles
 
 
-@kernel
+@merged_kernel
 def walk_group(n, filters, adds, first_list, p, shape, numbers, of_a, of_w, registers, masks, sums, totals):
     """An output group of all PEs; its toggles are added to `totals`, those of sums if `adds`."""
     wires, w_registers, a_registers = registers
@@ -269,17 +263,4 @@ def walk_groups(box, drawn, filters, group_filters, group_channels, g, p, tensor
                 registers, masks, sums, found[i] if counted else unheeded,
             )  # fmt: skip
         done = drawn[i]
-    finish(found)
     return found
-
-
-@kernel
-def finish(found):
-    """Registers of activations see what their bus sees; it has one receiver; nothing is held."""
-    found[:, ACTIVATION_REGISTER] = found[:, ACTIVATION_BUS]
-    found[:, MULTICAST] += found[:, ACTIVATION_BUS]
-    found[:, MULTICAST_WITHOUT_HOLD] = found[:, MULTICAST]
-    found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
-    found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
-    found[:, WEIGHT_BUS_WITHOUT_HOLD] = found[:, WEIGHT_BUS]
-    found[:, ACTIVATION_BUS_WITHOUT_HOLD] = found[:, ACTIVATION_BUS]

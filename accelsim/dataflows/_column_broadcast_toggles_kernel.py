@@ -34,15 +34,12 @@ from accelsim.kernels.toggles import (
     ACTIVATION_BUS,
     ACTIVATION_BUS_WITHOUT_HOLD,
     ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
     MASK_BUS,
     MULTICAST,
     MULTICAST_WITHOUT_HOLD,
     WEIGHT_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
     WEIGHT_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
     differing,
 )
 from accelsim.kernels.windows import HEIGHT, WIDTH
@@ -238,7 +235,4 @@ def walk_sets(box, numbers, geometry, p, tensors, stored):
     columns = new_columns(p, (filters + p[PES] - 1) // p[PES], box[5] - box[4])
     for pe in range(min(filters, p[PES])):
         walk_pe(pe, walks, box, p, tensors, stored, steps, columns, found)
-    found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
-    found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
-    found[:, WEIGHT_BUS_WITHOUT_HOLD] = found[:, WEIGHT_BUS]
     return found

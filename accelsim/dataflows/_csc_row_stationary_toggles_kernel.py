@@ -29,10 +29,8 @@ from accelsim.jit import inlined_kernel, kernel, popcount
 from accelsim.kernels.toggles import (
     ACCUMULATOR,
     ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
     WEIGHT_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
     differing,
 )
 from accelsim.kernels.windows import (
@@ -261,6 +259,4 @@ def walk_windows(box, numbers, geometry, p, tensors, filters):
                     products, registers, sums, totals,
                 )  # fmt: skip
         done = number
-    found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
-    found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
     return found

@@ -3,7 +3,7 @@
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel
 from accelsim.kernels.matching import COMPUTE, GATE
 from accelsim.kernels.toggles import (
     ACTIVATION_BUS,
@@ -17,7 +17,7 @@ from accelsim.kernels.toggles import (
 )
 
 
-@kernel
+@bare_kernel
 def drive(values, nonzero, elements, policy, bitmask, wires, wires_free, mask_wires):
     """Send a chunk over a bus: (toggles, toggles without hold, toggles of the mask wires)."""
     toggles = np.int64(0)
@@ -40,7 +40,7 @@ def drive(values, nonzero, elements, policy, bitmask, wires, wires_free, mask_wi
     return toggles, free, masks
 
 
-@kernel
+@bare_kernel
 def send_nothing(policy, mask_wires):
     """Toggles of the mask wires as a padding tap passes: its values are not sent."""
     masks = np.int64(0)
@@ -51,7 +51,7 @@ def send_nothing(policy, mask_wires):
     return masks
 
 
-@kernel
+@bare_kernel
 def gather(row, first, elements, zero, bits, gates, words, values, nonzero, loads):
     """Words of a chunk, the values less their zero point, which are not zero, and -1 for those that load."""
     word_mask = (np.int64(1) << bits) - 1
@@ -63,7 +63,7 @@ def gather(row, first, elements, zero, bits, gates, words, values, nonzero, load
         loads[e] = -1 if value != zero or not gates else 0
 
 
-@kernel
+@bare_kernel
 def send_rows(k, used, tap, start, elements, domains, p, weights, weight_zeros, of_rows, buses, totals):
     """Gather the weight chunks of the used rows, and drive the bus of each in `domains` domains."""
     wires, masks = buses
@@ -89,7 +89,7 @@ def send_rows(k, used, tap, start, elements, domains, p, weights, weight_zeros, 
             totals[MULTICAST_WITHOUT_HOLD] += (free + mask) * receivers
 
 
-@kernel
+@bare_kernel
 def send_columns(
     pixels, channel0, elements, used, group_channels, zero, p, activations, of_columns, buses, totals
 ):

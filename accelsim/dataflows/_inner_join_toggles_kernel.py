@@ -21,9 +21,9 @@ from accelsim.dataflows._inner_join_toggles_pe import (
     multiply,
     multiply_pooled,
 )
-from accelsim.jit import kernel, popcount
+from accelsim.jit import bare_kernel, merged_kernel, popcount
 from accelsim.kernels.matching import GATE, SKIP
-from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, steps_before
+from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, walked_before
 from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
@@ -42,12 +42,12 @@ from accelsim.kernels.toggles import (
     load_ends,
     toggles_through,
 )
-from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
+from accelsim.kernels.windows import GROUPS, fill_pixels
 
-_COLUMN_DOMAINS, _ROW_DOMAINS = 1, 2
+COLUMN_DOMAINS, ROW_DOMAINS = 1, 2
 
 
-@kernel
+@merged_kernel
 def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
     """What every used PE of a part does with its chunks.
 
@@ -65,7 +65,7 @@ def work_step(elements, used, p, accumulator, of_rows, of_columns, registers, su
         work_all(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals)
 
 
-@kernel
+@merged_kernel
 def work_all(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
     """As `work_step` where nothing is skipped: what a word toggles after the one before it in its chunk is
     the same in every PE that takes the chunk, and lanes take the same pairs pooled or fixed.
@@ -100,7 +100,7 @@ def work_all(elements, used, p, accumulator, of_rows, of_columns, registers, sum
     totals[ACCUMULATOR] += added
 
 
-@kernel
+@merged_kernel
 def work_slots(elements, used, p, accumulator, of_rows, of_columns, registers, sums, scratch, totals):
     """As `work_step` where pairs are skipped, or lanes have accumulators of their own."""
     rows, columns, groups = used
@@ -125,7 +125,7 @@ def work_slots(elements, used, p, accumulator, of_rows, of_columns, registers, s
                 add_fixed_lanes(elements, w, a, accumulator, p, scratch[1], sums[i, j], totals)
 
 
-@kernel
+@bare_kernel
 def clear(rows, columns, sums):
     """Toggles of clearing the accumulators [parts, rows, columns, lanes] of the used PEs."""
     toggles = np.int64(0)
@@ -138,110 +138,70 @@ def clear(rows, columns, sums):
     return toggles
 
 
-@kernel
-def new_state(p, blocks, places):
-    """What units work on, all zeros.
-
-    Chunks of rows, of columns (words, values, nonzero, loads), scratch; and of each block of PEs wires and
-    mask wires of weights, of activations, registers, sums.
-
-    Parameters
-    ----------
-    blocks : (blocks of rows, of columns, rows of a block, columns of a block)
-    places : int, groups of a block
-    """
-    of_rows, of_columns, rows, columns = blocks
-    lanes, chunk, parts = p[at.LANES], p[at.CHUNK], p[at.PARTS]
-    domains_w = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
-    domains_a = rows if p[at.DOMAIN] == _ROW_DOMAINS else 1
-    return (
-        (
-            np.zeros((rows, chunk), np.int64),
-            np.zeros((rows, chunk), np.int64),
-            np.zeros((rows, chunk), np.uint8),
-            np.zeros((rows, chunk), np.int64),
-        ),
-        (
-            np.zeros((columns, places, chunk), np.int64),
-            np.zeros((columns, places, chunk), np.int64),
-            np.zeros((columns, places, chunk), np.uint8),
-            np.zeros((columns, places, chunk), np.int64),
-        ),
-        np.zeros((2, max(chunk + 1, rows)), np.int64),
-        np.zeros((of_rows, of_columns, parts, 2, domains_w, rows, chunk), np.int64),
-        np.zeros((of_rows, of_columns, parts, domains_w, rows, chunk), np.uint8),
-        np.zeros((of_rows, of_columns, parts, 2, domains_a, columns, places, chunk), np.int64),
-        np.zeros((of_rows, of_columns, parts, domains_a, columns, places, chunk), np.uint8),
-        np.zeros((of_rows, of_columns, parts, rows, columns, lanes, 4), np.int64),
-        np.zeros((of_rows, of_columns, parts, rows, columns, lanes), np.int64),
-    )
+@bare_kernel
+def forget(state, first, parts):
+    """Registers and wires of a block's parts back to 0."""
+    for place in range(first, first + parts):
+        state[3][place] = 0
+        state[4][place] = 0
+        state[5][place] = 0
+        state[6][place] = 0
+        state[7][place] = 0
 
 
-@kernel
-def forget(state, row, column):
-    """Registers and wires of a block back to 0."""
-    state[3][row, column] = 0
-    state[4][row, column] = 0
-    state[5][row, column] = 0
-    state[6][row, column] = 0
-    state[7][row, column] = 0
-
-
-@kernel
-def walk_units(box, units, filter_blocks, block_size, geometry, group_filters, p, numbers, tensors):
+@bare_kernel
+def walk_units(
+    box, units, needed, filter_blocks, block_size, geometry, group_filters, p, numbers, tensors, state, room,
+    found,
+):  # fmt: skip
     """Toggles of units of a tile.
 
     Parameters
     ----------
     units : int64 [units, 4], as of `pe_blocks`, ascending
+    needed : int, steps of each part before a unit that are walked, uncounted
     filter_blocks : int64 [filter blocks, 2], first filter and filters of each
     block_size : (rows, columns) of a block of PEs; rows are of a part of one group, or of whole groups
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     tensors : weights int8 or uint8 [K, taps, C], their zero points int32 [K], activations int8 or uint8
         [N*H*W, groups * C]
-
-    Returns
-    -------
-    float64 [units, COUNTS]; a bus that PEs of several units hear is each unit's by its share of them
+    state, room : as of `inner_join_toggles`, all zeros but `last`, which is -1
+    found : float64 [units, COUNTS], zeros; written; a bus that PEs of several units hear is each unit's by
+        its share of them
     """
-    found, unheeded = np.zeros((units.shape[0], COUNTS), np.float64), np.zeros(COUNTS, np.float64)
-    rows, columns = block_size
-    of_rows = (p[at.ROWS] + rows - 1) // rows
-    of_columns = (p[at.COLUMNS] + columns - 1) // columns
-    state = new_state(p, (of_rows, of_columns, rows, columns), max(rows // group_filters, 1))
-    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
-    pixels = np.empty((taps, columns), np.int64)
-    last = np.full((of_rows, of_columns), -1, np.int64)
-    steps = taps * ((box[5] - box[4] + p[at.CHUNK] - 1) // p[at.CHUNK])
+    last, unheeded = room[0], room[4]
+    chunks = (box[5] - box[4] + p[at.CHUNK] - 1) // p[at.CHUNK]
     for i in range(units.shape[0]):
         number, row, column = units[i, SET], units[i, ROW_BLOCK], units[i, COLUMN_BLOCK]
+        start, first_step = number, np.int64(0)
+        place = (row * last.shape[1] + column) * p[at.PARTS]
         if last[row, column] != number - 1:
-            forget(state, row, column)
-            elements = min(p[at.CHUNK], box[5] - box[4])
-            before = max(steps - steps_before(elements, p[at.LANES]) * p[at.PARTS], 0)
-            walk_set(
-                box, number - 1, before, row, column, filter_blocks, block_size, geometry, group_filters, p,
-                numbers, tensors, state, pixels, unheeded,
+            forget(state, place, p[at.PARTS])
+            start, first_step = walked_before(
+                number, needed * p[at.PARTS], chunks, (row, column), block_size, p[at.COLUMNS], filter_blocks,
+                box, geometry, room[1],
             )  # fmt: skip
-        walk_set(
-            box, number, 0, row, column, filter_blocks, block_size, geometry, group_filters, p, numbers,
-            tensors, state, pixels, found[i],
-        )  # fmt: skip
+        for walked in range(start, number + 1):
+            walk_set(
+                box, walked, first_step, row, column, place, filter_blocks, block_size, geometry,
+                group_filters, p, numbers, tensors, state, room, found[i] if walked == number else unheeded,
+            )  # fmt: skip
+            first_step = np.int64(0)
         last[row, column] = number
-    if p[at.POLICY_W] != GATE and p[at.POLICY_A] != GATE:
-        found[:, WEIGHT_REGISTER_WITHOUT_HOLD] = found[:, WEIGHT_REGISTER]
-        found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
-    return found
 
 
-@kernel
+@merged_kernel
 def walk_set(
-    box, number, first_step, row, column, filter_blocks, block_size, geometry, group_filters, p, numbers,
-    tensors, state, pixels, found,
+    box, number, first_step, row, column, place, filter_blocks, block_size, geometry, group_filters, p,
+    numbers, tensors, state, room, found,
 ):  # fmt: skip
-    """A set on one block of its PEs, an array of its own but for buses; PEs work from `first_step` on."""
+    """A set on one block of its PEs, an array of its own but for buses; PEs work from `first_step` on.
+
+    `place` is that of the block's first part in `state`.
+    """
     weights, weight_zeros, activations = tensors
     of_rows, of_columns, scratch = state[0], state[1], state[2]
+    pixels, totals, sent = room[1], room[2], room[3]
     chunk = p[at.CHUNK]
     group_channels = activations.shape[1] // geometry[GROUPS]
     positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
@@ -256,29 +216,30 @@ def walk_set(
     k = filter_blocks[number // blocks, 0] + row * block_size[0]
     used = (rows, columns, max(rows // group_filters, 1))
     fill_pixels(geometry, box, number % blocks * p[at.COLUMNS] + column * block_size[1], columns, pixels)
-    w_domains = columns if p[at.DOMAIN] == _COLUMN_DOMAINS else 1
-    totals, sent = np.zeros(COUNTS, np.int64), np.zeros((2, COUNTS), np.int64)
+    w_domains = columns if p[at.DOMAIN] == COLUMN_DOMAINS else 1
+    totals[:] = 0
+    sent[:] = 0
     for index in range(pixels.shape[0] * chunks):
         tap, part = index // chunks, index % p[at.PARTS]
         start = box[4] + index % chunks * chunk
         elements = min(chunk, box[5] - start)
         send_rows(
             k, used, tap, start, elements, w_domains, p, weights, weight_zeros, of_rows,
-            (state[3][row, column, part], state[4][row, column, part]), sent[0],
+            (state[3][place + part], state[4][place + part]), sent[0],
         )  # fmt: skip
         send_columns(
             pixels[tap], k // group_filters * group_channels + start, elements, used, group_channels,
             numbers[0], p, activations, of_columns,
-            (state[5][row, column, part], state[6][row, column, part]), sent[1],
+            (state[5][place + part], state[6][place + part]), sent[1],
         )  # fmt: skip
         if index >= first_step:
             work_step(
-                elements, used, p, numbers[1], of_rows, of_columns, state[7][row, column, part],
-                state[8][row, column, part], scratch, totals,
+                elements, used, p, numbers[1], of_rows, of_columns, state[7][place + part],
+                state[8][place + part], scratch, totals,
             )  # fmt: skip
-    totals[ACCUMULATOR] += clear(rows, columns, state[8][row, column])
-    share_w = 1.0 if p[at.DOMAIN] == _COLUMN_DOMAINS else columns / positions_in_set
-    share_a = 1.0 if p[at.DOMAIN] == _ROW_DOMAINS else min(rows, group_filters) / min(in_set, group_filters)
+    totals[ACCUMULATOR] += clear(rows, columns, state[8][place : place + p[at.PARTS]])
+    share_w = 1.0 if p[at.DOMAIN] == COLUMN_DOMAINS else columns / positions_in_set
+    share_a = 1.0 if p[at.DOMAIN] == ROW_DOMAINS else min(rows, group_filters) / min(in_set, group_filters)
     for name in range(COUNTS):
         shared = name != MULTICAST and name != MULTICAST_WITHOUT_HOLD
         found[name] += totals[name]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from accelsim.dataflows import _inner_join_vectors as at
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel
 from accelsim.kernels.matching import GATE, SKIP
 from accelsim.kernels.toggles import (
     A_FREE,
@@ -20,7 +20,7 @@ from accelsim.kernels.toggles import (
 )
 
 
-@kernel
+@bare_kernel
 def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     """The slot pairs of one PE in one step.
 
@@ -69,7 +69,7 @@ def multiply(elements, w, a, accumulator, p, registers, sums_of_lanes, totals):
     totals[ACCUMULATOR] += add(sums_of_lanes, 0, cycle_sum, accumulator)
 
 
-@kernel
+@bare_kernel
 def kept(elements, w_nonzero, a_nonzero, skips_w, skips_a, slots):
     """Offsets of the slot pairs of a chunk, ascending, into `slots`; returns their number."""
     count = np.int64(0)
@@ -79,7 +79,7 @@ def kept(elements, w_nonzero, a_nonzero, skips_w, skips_a, slots):
     return count
 
 
-@kernel
+@bare_kernel
 def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, registers, sums, totals):
     """As `multiply` where lanes are pooled and nothing gates.
 
@@ -110,7 +110,7 @@ def multiply_pooled(slots, count, w, w_values, a, a_values, lanes, accumulator, 
     totals[ACCUMULATOR] += of_sums
 
 
-@kernel
+@bare_kernel
 def add_fixed_lanes(elements, w, a, accumulator, p, by_cycle, sums, totals):
     """Accumulator of a PE whose fixed lanes start each step together: the i-th slots of all lanes at once.
 

@@ -26,7 +26,6 @@ from accelsim.jit import inlined_kernel, kernel, popcount
 from accelsim.kernels.toggles import (
     ACCUMULATOR,
     ACTIVATION_REGISTER,
-    ACTIVATION_REGISTER_WITHOUT_HOLD,
     COUNTS,
     WEIGHT_REGISTER,
     WEIGHT_REGISTER_WITHOUT_HOLD,
@@ -257,7 +256,4 @@ def walk_windows(box, numbers, geometry, p, tensors, filters):
                     its_filters, box, geometry, p, values, weights, tensors[0][1], sums
                 )
         done = number
-    found[:, ACTIVATION_REGISTER_WITHOUT_HOLD] = found[:, ACTIVATION_REGISTER]
-    if not p[GATES]:
-        found[:, WEIGHT_REGISTER] = found[:, WEIGHT_REGISTER_WITHOUT_HOLD]
     return found

@@ -13,8 +13,8 @@ Its twin is accelsim/reference/structured_toggles.py.
 
 import numpy as np
 
-from accelsim.jit import inlined_kernel, kernel, popcount
-from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, steps_before
+from accelsim.jit import bare_kernel, inlined_kernel, merged_kernel, popcount
+from accelsim.kernels.pe_blocks import COLUMN_BLOCK, ROW_BLOCK, SET, walked_before
 from accelsim.kernels.toggles import (
     A_FREE,
     ACCUMULATOR,
@@ -22,7 +22,6 @@ from accelsim.kernels.toggles import (
     ACTIVATION_BUS_WITHOUT_HOLD,
     ACTIVATION_REGISTER,
     ACTIVATION_REGISTER_WITHOUT_HOLD,
-    COUNTS,
     MASK_BUS,
     MULTICAST,
     MULTICAST_WITHOUT_HOLD,
@@ -36,13 +35,13 @@ from accelsim.kernels.toggles import (
     load_ends,
     toggles_through,
 )
-from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
+from accelsim.kernels.windows import GROUPS, fill_pixels
 
 # Parameters of the array, of a layer's slots, and of the units. PLACES: block_elements, 0 where dense.
 ROWS, COLUMNS, LANES, CHUNK, GATES, PLACES, BITS_W, BITS_A, BLOCK_ROWS, BLOCK_COLUMNS = range(10)
 
 
-@kernel
+@bare_kernel
 def gather_slots(row, stored, first, elements, zero, bits, places, words, values, offsets, slot_places):
     """A filter's slots at a tap: words, the same less their zero point, channels, places; their number."""
     word_mask = (np.int64(1) << bits) - 1
@@ -58,7 +57,7 @@ def gather_slots(row, stored, first, elements, zero, bits, places, words, values
     return count
 
 
-@kernel
+@bare_kernel
 def gather_channels(row, first, elements, zero, bits, gates, of_column):
     """Words of a column's activations, less their zero point, and -1 for those that load."""
     words, values, loads = of_column
@@ -70,7 +69,7 @@ def gather_channels(row, first, elements, zero, bits, gates, of_column):
         loads[e] = -1 if value != zero or not gates else 0
 
 
-@kernel
+@bare_kernel
 def pad(elements, zero, bits, gates, of_column):
     """The same of a padding tap."""
     words, values, loads = of_column
@@ -102,72 +101,49 @@ def work(count, of_row, of_column, ends, every, picked, p, registers, sums, tota
     totals[ACCUMULATOR] += add_all(count, values, picked_values, ends, sums)
 
 
-@kernel
+@bare_kernel
 def cycle_ends(count, lanes, accumulator, ends):
     """The accumulator's bits where a cycle's last slot stands, else 0."""
     for i in range(count):
         ends[i] = accumulator if i % lanes == lanes - 1 or i == count - 1 else 0
 
 
-@kernel
-def new_state(p, elements):
-    """(slots of rows, channels of columns, wires of weights, of activations, registers, sums, scratch)."""
-    rows, columns, chunk = p[ROWS], p[COLUMNS], p[CHUNK]
-    copies_w = (columns + p[BLOCK_COLUMNS] - 1) // p[BLOCK_COLUMNS]
-    copies_a = (rows + p[BLOCK_ROWS] - 1) // p[BLOCK_ROWS]
-    return (
-        np.zeros((4, rows, elements), np.int64),
-        np.zeros((3, columns, elements), np.int64),
-        np.zeros((copies_w, rows, chunk, 2), np.int64),
-        np.zeros((copies_a, columns, chunk, 1), np.int64),
-        np.zeros((rows, columns, p[LANES], 4), np.int64),
-        np.zeros((rows, columns, 1), np.int64),
-        np.zeros((5, elements), np.int64),
-    )
-
-
-@kernel
-def walk_units(box, units, filter_blocks, geometry, p, numbers, stored, weights, weight_zeros, activations):
+@bare_kernel
+def walk_units(box, units, needed, filter_blocks, geometry, p, numbers, tensors, state, room, found):
     """Toggles of units of a tile.
 
     Parameters
     ----------
     units : int64 [units, 4], as of `pe_blocks`, ascending
+    needed : int, steps before a unit that are walked, uncounted
     filter_blocks : int64 [filter blocks, 2], first filter and filters of each
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
-    stored : uint8 [K, taps, C], 1 where a slot is
-    weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
-    activations : int8 or uint8 [N*H*W, groups * C]
-
-    Returns
-    -------
-    float64 [units, COUNTS]; a bus that PEs of several units hear is each unit's by its share of them
+    tensors : uint8 [K, taps, C], 1 where a slot is; weights int8 or uint8 [K, taps, C], their zero points
+        int32 [K]; activations int8 or uint8 [N*H*W, groups * C]
+    state, room : as of `structured_toggles`, all zeros but `last`, which is -1
+    found : float64 [units, COUNTS], zeros; written; a bus that PEs of several units hear is each unit's by
+        its share of them
     """
-    found = np.zeros((units.shape[0], COUNTS), np.float64)
-    unheeded = np.zeros(COUNTS, np.float64)
-    tensors = stored, weights, weight_zeros, activations
-    state = new_state(p, box[5] - box[4])
-    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
-    pixels = np.empty((taps, p[COLUMNS]), np.int64)
-    last = np.full((state[3].shape[0], state[2].shape[0]), -1, np.int64)
+    last, pixels, unheeded = room[0], room[1], room[3]
     for i in range(units.shape[0]):
-        number, rows, columns = units[i, SET], units[i, ROW_BLOCK], units[i, COLUMN_BLOCK]
-        block = (rows, columns)
-        if last[rows, columns] != number - 1:
+        number, block = units[i, SET], (units[i, ROW_BLOCK], units[i, COLUMN_BLOCK])
+        start, first_step = number, np.int64(0)
+        if last[block] != number - 1:
             forget(block, p, state)
-            before = max(taps - steps_before(box[5] - box[4], p[LANES]), 0)
-            walk_set(
-                box, number - 1, before, block, filter_blocks, geometry, p, numbers, tensors, state, pixels,
-                unheeded,
+            start, first_step = walked_before(
+                number, needed, np.int64(1), block, (p[BLOCK_ROWS], p[BLOCK_COLUMNS]), p[COLUMNS],
+                filter_blocks, box, geometry, pixels,
             )  # fmt: skip
-        walk_set(
-            box, number, 0, block, filter_blocks, geometry, p, numbers, tensors, state, pixels, found[i]
-        )  # fmt: skip
-        last[rows, columns] = number
-    return found
+        for walked in range(start, number + 1):
+            walk_set(
+                box, walked, first_step, block, filter_blocks, geometry, p, numbers, tensors, state, pixels,
+                room[2], found[i] if walked == number else unheeded,
+            )  # fmt: skip
+            first_step = np.int64(0)
+        last[block] = number
 
 
-@kernel
+@bare_kernel
 def forget(block, p, state):
     """A block's registers and wires back to 0."""
     _, _, w_wires, a_wires, registers, _, _ = state
@@ -178,11 +154,11 @@ def forget(block, p, state):
     a_wires[block[0], columns] = 0
 
 
-@kernel
+@merged_kernel
 def walk_set(
-    box, number, first_step, block, filter_blocks, geometry, p, numbers, tensors, state, pixels, found
+    box, number, first_step, block, filter_blocks, geometry, p, numbers, tensors, state, pixels, totals, found
 ):
-    """The steps of a set from `first_step` on, on one block of PEs; its toggles are added to `found`."""
+    """A set on one block of PEs, which work from `first_step` on; its toggles are added to `found`."""
     of_rows, of_columns, w_wires, a_wires, registers, sums, scratch = state
     stored, weights, weight_zeros, activations = tensors
     channels = activations.shape[1] // geometry[GROUPS]
@@ -200,10 +176,10 @@ def walk_set(
         return
     elements = box[5] - box[4]
     channel = k // (weights.shape[0] // geometry[GROUPS]) * channels + box[4]
-    totals = np.zeros(COUNTS, np.int64)
+    totals[:] = 0
     fill_pixels(geometry, box, position + columns[0], columns[1] - columns[0], pixels)
     scratch[4] = -1
-    for tap in range(first_step, pixels.shape[0]):
+    for tap in range(pixels.shape[0]):
         count = np.int64(0)
         for i in range(rows[0], rows[1]):
             count = gather_slots(
@@ -230,7 +206,7 @@ def walk_set(
                 totals[ACTIVATION_BUS] += load_ends(column[0], elements, p[CHUNK], wires, 0)
             else:
                 pad(elements, numbers[0], p[BITS_A], p[GATES], column)
-            for i in range(rows[0], rows[1]):
+            for i in range(rows[0], rows[1] if tap >= first_step else rows[0]):
                 work(
                     count, (of_rows[0, i], of_rows[1, i], of_rows[2, i]), column, scratch[3], scratch[4],
                     (scratch[0], scratch[1], scratch[2]), p, registers[i, j], sums[i, j], totals,
@@ -239,7 +215,7 @@ def walk_set(
     add_up(totals, p, rows[1] - rows[0], columns[1] - columns[0], used_rows, used_columns, found)
 
 
-@kernel
+@bare_kernel
 def clear(rows, columns, sums):
     """Toggles of clearing a block's accumulators."""
     toggles = np.int64(0)
@@ -250,7 +226,7 @@ def clear(rows, columns, sums):
     return toggles
 
 
-@kernel
+@bare_kernel
 def add_up(totals, p, rows, columns, used_rows, used_columns, found):
     """Add a block's toggles; buses by the block's share of the PEs that hear them."""
     found[ACCUMULATOR] += totals[ACCUMULATOR]

@@ -1,8 +1,7 @@
-"""What of `systolic`'s toggles needs no look at every pair: wires, and registers where an operand stays.
+"""`systolic`'s wires, and its registers where an operand stays (systolic_toggles.md, sections 1, 3 and 4).
 
-A row's streamed sequence is the same in every PE that takes it, and in every block across: its inner toggles
-are counted once, and each PE's or port's first word against what it held
-(docs/dataflows/systolic_toggles.md, sections 1, 3 and 4).
+A stretch of a row's stream is the same in every PE that takes it: its inner toggles are counted once, and its
+first word against what a port or a PE held, which is looked for in the stretches and folds before.
 """
 
 import numpy as np
@@ -11,285 +10,332 @@ from accelsim.dataflows._systolic_toggles_operands import (
     BITS_A,
     BITS_W,
     COLUMNS,
+    FILTERS,
     GATE_A,
     GATE_W,
     GROUP_FILTERS,
+    LENGTH,
+    POSITIONS,
     ROWS,
     STATIONARY,
     STATIONARY_WEIGHTS,
-    fill_filter,
-    fill_position,
+    operand_at,
 )
-from accelsim.jit import inlined_kernel, kernel, popcount
-from accelsim.kernels.toggles import (
-    COUNTS,
-    MASK_BUS,
-    MULTICAST,
-    MULTICAST_WITHOUT_HOLD,
-    WEIGHT_BUS,
-    WEIGHT_BUS_WITHOUT_HOLD,
-    WEIGHT_REGISTER,
-    WEIGHT_REGISTER_WITHOUT_HOLD,
-    differing,
+from accelsim.jit import bare_kernel, inlined_kernel, merged_kernel, popcount
+from accelsim.kernels.toggles import differing
+from accelsim.kernels.windows import (
+    DILATION_H,
+    DILATION_W,
+    GROUPS,
+    HEIGHT,
+    KERNEL_W,
+    PAD_LEFT,
+    PAD_TOP,
+    STRIDE_H,
+    STRIDE_W,
+    WIDTH,
 )
-from accelsim.kernels.windows import GROUPS, KERNEL_H, KERNEL_W, fill_pixels
 
-# A sequence of words: toggles inside it of all words, of those not zero alone, of its mask bits; its ends.
-FREE, HELD, MASK, FIRST, LAST, FIRST_HELD, LAST_HELD, FIRST_BIT, LAST_BIT, SOME = range(10)
-# Wires of a port, and registers of a PE.
-HELD_WIRES, FREE_WIRES, MASK_WIRE = range(3)
-STAYS, STAYS_FREE, STREAMED, STREAMED_FREE = range(4)
-# Counters of an operand: registers, buses, each with and without hold; those of activations follow.
-OF_WEIGHTS = (WEIGHT_REGISTER, WEIGHT_REGISTER_WITHOUT_HOLD, WEIGHT_BUS, WEIGHT_BUS_WITHOUT_HOLD)
-OF_ACTIVATIONS = tuple(name + 1 for name in OF_WEIGHTS)
-
-
-@kernel
-def describe(words, values, bits, found):
-    """A sequence of words: int64 [10], written."""
-    mask = (np.int64(1) << bits) - 1
-    found[:] = 0
-    last = last_held = np.int64(0)
-    last_bit = np.int64(0)
-    for t in range(words.size):
-        word = np.int64(words[t]) & mask
-        bit = np.int64(values[t] != 0)
-        if t == 0:
-            found[FIRST], found[FIRST_BIT] = word, bit
-        else:
-            found[FREE] += differing(word, last)
-            found[MASK] += bit ^ last_bit
-        if bit:
-            if found[SOME]:
-                found[HELD] += differing(word, last_held)
-            else:
-                found[FIRST_HELD], found[SOME] = word, 1
-            last_held = word
-        last, last_bit = word, bit
-    found[LAST], found[LAST_HELD], found[LAST_BIT] = last, last_held, last_bit
+# Of a stretch of a row's stream: toggles between its words that load, the first of them, the last one before
+# the stretch in the same stream (-1: there is none), the last one, whether there is any.
+INNER, FIRST, EARLIER = range(3)
+OF_STREAM = 5
+# Toggles of all ports at the left, and of the wires of a column: without hold, with it, of mask wires.
+FREE, HELD, MASK = range(3)
+# Of a column's stationary words also: registers without hold and with it, multicasts likewise.
+REGISTER_FREE, REGISTER, MULTICAST_FREE, MULTICAST_HELD = range(3, 7)
+OF_COLUMN = 7
+UNKNOWN = -2
+LEAD = 8  # words before a stretch that are at hand: the last that loaded is nearly always among them
 
 
-@kernel
-def describe_next(words, values, bits, first, gates, found):
-    """The next word of many sequences at once, as `describe`; without `gates` only what all words need.
+@inlined_kernel
+def extents(p):
+    """(whether weights stay, indices across, stream indices) of a tile's groups."""
+    weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
+    if weights_stay:
+        return weights_stay, p[FILTERS], p[POSITIONS]
+    return weights_stay, p[POSITIONS], p[FILTERS]
+
+
+@inlined_kernel
+def fold_before(number, index, reduction, across, p):
+    """The fold before on a PE, as (group's number, index across, of the reduction); number -1: none."""
+    rows, columns = p[ROWS], p[COLUMNS]
+    if reduction >= rows:
+        return number, index, reduction - rows
+    last = reduction + (p[LENGTH] - 1 - reduction) // rows * rows
+    if index >= columns:
+        return number, index - columns, last
+    return number - 1, index + (across - 1 - index) // columns * columns, last
+
+
+@bare_kernel
+def last_activation(number, reduction, end, box, geometry, p, tensors):
+    """The last activation that is not zero among a row's first `end` positions, or -1."""
+    channels, zero, activations = box[5] - box[4], tensors[0][0], tensors[3]
+    group = (box[2] + number * p[FILTERS]) // p[GROUP_FILTERS]
+    channel = group * (activations.shape[1] // geometry[GROUPS]) + box[4] + reduction % channels
+    rows, columns, tap = box[7] - box[6], box[9] - box[8], reduction // channels
+    down = tap // geometry[KERNEL_W] * geometry[DILATION_H] - geometry[PAD_TOP]
+    across = tap % geometry[KERNEL_W] * geometry[DILATION_W] - geometry[PAD_LEFT]
+    line = end - 1
+    column, line = line % columns, line // columns
+    while line >= 0:  # lines of a tile, then columns: without dividing for each position
+        h = (box[6] + line % rows) * geometry[STRIDE_H] + down
+        if 0 <= h < geometry[HEIGHT]:
+            start = ((box[0] + line // rows) * geometry[HEIGHT] + h) * geometry[WIDTH]
+            for q in range(box[8] + column, box[8] - 1, -1):
+                w = q * geometry[STRIDE_W] + across
+                if 0 <= w < geometry[WIDTH]:
+                    word = np.int64(activations[start + w, channel])
+                    if word != zero:
+                        return word & ((np.int64(1) << p[BITS_A]) - 1)
+        line, column = line - 1, columns - 1
+    return np.int64(-1)
+
+
+@bare_kernel
+def last_loaded(number, reduction, end, box, geometry, p, tensors):
+    """The last word that loads among the first `end` of a row's stream, or -1."""
+    weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
+    gates = p[GATE_A] if weights_stay else p[GATE_W]
+    if weights_stay and gates:
+        return last_activation(number, reduction, end, box, geometry, p, tensors)
+    for t in range(end - 1, -1, -1):
+        word, value = operand_at(not weights_stay, number, t, reduction, box, geometry, p, tensors)
+        if value != 0 or not gates:
+            return word
+    return np.int64(-1)
+
+
+@bare_kernel
+def streamed_before(number, index, reduction, is_port, box, geometry, p, tensors, ends):
+    """The word that a port, or a PE's register, holds as a fold begins, of those that stream.
 
     Parameters
     ----------
-    words, values : int64 [sequences]
-    first : bool, whether it is the first of each
-    found : int64 [10, sequences], all zeros at first; ended by `describe_end`
+    ends : int64 [groups, L], last words that load of whole streams, or UNKNOWN; overwritten
     """
-    mask, sequences = (np.int64(1) << bits) - 1, words.size
-    if first:
-        for x in range(sequences):
-            found[FIRST, x] = found[LAST, x] = words[x] & mask
-            found[FIRST_BIT, x] = found[LAST_BIT, x] = np.int64(values[x] != 0)
-    for x in range(sequences):
-        word = words[x] & mask
-        found[FREE, x] += popcount(np.uint64(word ^ found[LAST, x]))
-        found[LAST, x] = word
-    if gates:
-        for x in range(sequences):
-            bit = np.int64(values[x] != 0)
-            found[MASK, x] += bit ^ found[LAST_BIT, x]
-            found[LAST_BIT, x] = bit
-            changed = ((words[x] & mask) ^ found[LAST_HELD, x]) & -bit
-            found[HELD, x] += popcount(np.uint64(changed))
-            found[FIRST_HELD, x] |= changed & (found[SOME, x] - 1)
-            found[LAST_HELD, x] ^= changed
-            found[SOME, x] |= bit
+    weights_stay, across, stream = extents(p)
+    holds = (p[GATE_W] if weights_stay else p[GATE_A]) and not is_port
+    while True:
+        number, index, reduction = fold_before(number, index, reduction, across, p)
+        if number < 0:
+            return np.int64(0)
+        if holds and operand_at(weights_stay, number, index, reduction, box, geometry, p, tensors)[1] == 0:
+            continue
+        if ends[number, reduction] == UNKNOWN:
+            ends[number, reduction] = last_loaded(number, reduction, stream, box, geometry, p, tensors)
+        if ends[number, reduction] >= 0:
+            return ends[number, reduction]
 
 
-@kernel
-def describe_end(found):
-    """Take the first words that are not zero out of the toggles inside the sequences: they began with 0."""
-    for x in range(found.shape[1]):
-        found[HELD, x] -= popcount(np.uint64(found[FIRST_HELD, x]))
+@bare_kernel
+def load_rows(by_time, zeros, lead, mask, gates, of_rows):
+    """What the words of a stretch do to a register of each row that holds none before: `of_rows`, written.
+
+    Parameters
+    ----------
+    by_time : int16 [LEAD + count, L], less zero points; zeros : int64 [LEAD + count]
+    lead : int, words before the stretch
+    """
+    inner, first, earlier, last, some = of_rows[0], of_rows[1], of_rows[2], of_rows[3], of_rows[4]
+    of_rows[:] = 0
+    earlier[:] = -1
+    for x in range(LEAD - lead, LEAD):
+        for row in range(earlier.size):
+            value = np.int64(by_time[x, row])
+            earlier[row] = (value + zeros[x]) & mask if value != 0 or not gates else earlier[row]
+    for x in range(LEAD, by_time.shape[0]):
+        for row in range(first.size):
+            value = np.int64(by_time[x, row])
+            loads = np.int64(-1) if value != 0 or not gates else np.int64(0)
+            changed = (((value + zeros[x]) & mask) ^ last[row]) & loads
+            inner[row] += popcount(np.uint64(changed & some[row]))
+            first[row] |= changed & ~some[row]
+            last[row] ^= changed
+            some[row] |= loads
+    for row in range(first.size):
+        first[row] = first[row] if some[row] else -1
 
 
-@kernel
-def describe_activations(first_group, groups, box, geometry, p, tensors, positions, pixels):
-    """Activations that stream, of all groups of a tile at once: int64 [taps, groups, channels, 10]."""
-    zero, activations = tensors[0][0], tensors[3]
-    in_group, channels = activations.shape[1] // geometry[GROUPS], box[5] - box[4]
-    taps = pixels.shape[0]
-    described = np.zeros((10, taps * groups * channels), np.int64)
-    words, values = np.empty(described.shape[1], np.int64), np.empty(described.shape[1], np.int64)
-    for t in range(positions):
-        x = 0
-        for tap in range(taps):
-            pixel = pixels[tap, t]
-            for group in range(first_group, first_group + groups):
-                for c in range(group * in_group + box[4], group * in_group + box[5]):
-                    q = np.int64(activations[pixel, c]) if pixel >= 0 else zero
-                    words[x] = q
-                    values[x] = q - zero
-                    x += 1
-        describe_next(words, values, p[BITS_A], t == 0, p[GATE_A], described)
-    describe_end(described)
-    return described.T.copy().reshape((taps, groups, channels, 10))
+@bare_kernel
+def pass_rows(by_time, zeros, begin, mask):
+    """(toggles without hold, of mask bits) of all rows as words from `begin` on follow those before them."""
+    free, masks = np.int64(0), np.int64(0)
+    for x in range(begin, by_time.shape[0]):
+        for row in range(by_time.shape[1]):
+            value, before = np.int64(by_time[x, row]), np.int64(by_time[x - 1, row])
+            free += popcount(np.uint64(((value + zeros[x]) ^ (before + zeros[x - 1])) & mask))
+            masks += np.int64((value != 0) != (before != 0))
+    return free, masks
 
 
-@kernel
-def describe_weights(k, filters, box, p, tensors, sequences):
-    """Weights that stream past the rows, of one group: int64 [L, 10], written."""
-    words, values = np.empty(len(sequences), np.int64), np.empty(len(sequences), np.int64)
-    described = np.zeros((10, len(sequences)), np.int64)
-    for t in range(filters):
-        fill_filter(k + t, box, tensors, words, values)
-        describe_next(words, values, p[BITS_W], t == 0, p[GATE_W], described)
-    describe_end(described)
-    sequences[:] = described.T
+@bare_kernel
+def find_earlier(number, first, by_time, lead, box, geometry, p, tensors, ends, of_rows):
+    """Words that load before a stretch in its stream; where it begins one, the stream's last into `ends`."""
+    stream = extents(p)[2]
+    earlier, begin = of_rows[EARLIER], first if first else stream
+    for reduction in range(p[LENGTH]):
+        if earlier[reduction] < 0 and lead < begin and (first == 0 or of_rows[FIRST, reduction] >= 0):
+            earlier[reduction] = last_loaded(number, reduction, begin - lead, box, geometry, p, tensors)
+        if first == 0:
+            ends[number, reduction], earlier[reduction] = earlier[reduction], -1
 
 
-@inlined_kernel
-def pass_port(sequence, gates, receivers, wires, of, totals):
-    """A sequence enters at a port, each word heard by `receivers` PEs."""
-    free = sequence[FREE] + differing(sequence[FIRST], wires[FREE_WIRES])
-    wires[FREE_WIRES] = sequence[LAST]
-    held, mask = free, np.int64(0)
-    if gates:
-        held = np.int64(0)
-        if sequence[SOME]:
-            held = sequence[HELD] + differing(sequence[FIRST_HELD], wires[HELD_WIRES])
-            wires[HELD_WIRES] = sequence[LAST_HELD]
-        mask = sequence[MASK] + (sequence[FIRST_BIT] ^ wires[MASK_WIRE])
-        wires[MASK_WIRE] = sequence[LAST_BIT]
-    totals[of[2]] += held
-    totals[of[3]] += free
-    totals[MASK_BUS] += mask
-    totals[MULTICAST] += (held + mask) * receivers
-    totals[MULTICAST_WITHOUT_HOLD] += (free + mask) * receivers
+@merged_kernel
+def describe_stretch(number, first, by_time, zeros, box, geometry, p, tensors, ends, of_rows, of_ports):
+    """A stretch of all rows' streams of a group.
 
-
-@inlined_kernel
-def load_port(words, values, first, rows, bits, gates, wires, of, totals):
-    """A column's stationary words enter at the top, the last row's first, each past those above its own."""
-    word_mask = (np.int64(1) << bits) - 1
-    for x in range(rows - 1, -1, -1):
-        word, bit = np.int64(words[first + x]) & word_mask, np.int64(values[first + x] != 0)
-        free = differing(word, wires[FREE_WIRES])
-        wires[FREE_WIRES] = word
-        held, mask = free, np.int64(0)
-        if gates:
-            held = np.int64(0)
-            if bit:
-                held = differing(word, wires[HELD_WIRES])
-                wires[HELD_WIRES] = word
-            mask = bit ^ wires[MASK_WIRE]
-            wires[MASK_WIRE] = bit
-        totals[of[2]] += held
-        totals[of[3]] += free
-        totals[MASK_BUS] += mask
-        totals[MULTICAST] += (held + mask) * (x + 1)
-        totals[MULTICAST_WITHOUT_HOLD] += (free + mask) * (x + 1)
-
-
-@inlined_kernel
-def load_registers(word, nonzero, stays_gates, streamed_gates, sequence, held, of_stays, of_streamed, totals):
-    """The registers of a PE in one fold: its stationary word, and the sequence that streams past it."""
-    totals[of_stays[1]] += differing(word, held[STAYS_FREE])
-    held[STAYS_FREE] = word
-    totals[of_streamed[1]] += sequence[FREE] + differing(sequence[FIRST], held[STREAMED_FREE])
-    held[STREAMED_FREE] = sequence[LAST]
-    if stays_gates and not nonzero:
-        return
-    totals[of_stays[0]] += differing(word, held[STAYS])
-    held[STAYS] = word
-    if not streamed_gates:
-        totals[of_streamed[0]] += sequence[FREE] + differing(sequence[FIRST], held[STREAMED])
-        held[STREAMED] = sequence[LAST]
-    elif sequence[SOME]:
-        totals[of_streamed[0]] += sequence[HELD] + differing(sequence[FIRST_HELD], held[STREAMED])
-        held[STREAMED] = sequence[LAST_HELD]
-
-
-@kernel
-def count_stationary(box, geometry, p, tensors, filters, positions):
-    """All but the sums, where weights or activations stay: int64 [COUNTS]."""
-    totals = np.zeros(COUNTS, np.int64)
-    rows, columns = p[ROWS], p[COLUMNS]
-    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
-    length = taps * (box[5] - box[4])
-    pixels = np.empty((taps, positions), np.int64)
-    fill_pixels(geometry, box, 0, positions, pixels)
-    weights_stay = p[STATIONARY] == STATIONARY_WEIGHTS
-    across = filters if weights_stay else positions
-    of_stays, of_streamed = (OF_WEIGHTS, OF_ACTIVATIONS) if weights_stay else (OF_ACTIVATIONS, OF_WEIGHTS)
-    stays_gates, gates = (p[GATE_W], p[GATE_A]) if weights_stay else (p[GATE_A], p[GATE_W])
-    stays_bits = p[BITS_W] if weights_stay else p[BITS_A]
-    of_columns = np.empty((2, min(columns, across), length), np.int16)
-    sequences, groups = np.empty((length, 10), np.int64), (box[3] - box[2]) // filters
-    if weights_stay:
-        streams = describe_activations(
-            box[2] // p[GROUP_FILTERS], groups, box, geometry, p, tensors, positions, pixels
-        )
-    else:
-        streams = np.empty((taps, 0, box[5] - box[4], 10), np.int64)
-    left, top = np.zeros((rows, 3), np.int64), np.zeros((columns, 3), np.int64)
-    registers = np.zeros((rows, columns, 4), np.int64)
-    stays_mask = (np.int64(1) << stays_bits) - 1
-    for k in range(box[2], box[3], filters):
-        group = k // p[GROUP_FILTERS]
-        if weights_stay:
-            sequences[:] = streams[:, (k - box[2]) // filters].copy().reshape((length, 10))
-        else:
-            describe_weights(k, filters, box, p, tensors, sequences)
-        for block in range(0, across, columns):
-            used = min(columns, across - block)
-            for j in range(used):
-                if weights_stay:
-                    fill_filter(k + block + j, box, tensors, of_columns[0, j], of_columns[1, j])
-                else:
-                    fill_position(
-                        block + j, group, box, geometry, tensors, pixels, of_columns[0, j], of_columns[1, j]
+    Parameters
+    ----------
+    first : int, its first stream index
+    by_time : int16 [LEAD + count, L], less zero points; the first LEAD stand before the stretch (as many as
+        there are) or, where it begins the stream, at the stream's end
+    zeros : int64 [LEAD + count], zero points
+    of_rows : int64 [OF_STREAM, L], written
+    of_ports : int64 [2, 3], written: in a group's first block across, in a later one
+    """
+    weights_stay, across, stream = extents(p)
+    gates, bits = (p[GATE_A], p[BITS_A]) if weights_stay else (p[GATE_W], p[BITS_W])
+    mask, lead = (np.int64(1) << bits) - 1, min(first if first else stream, LEAD)
+    free, masks = pass_rows(by_time, zeros, LEAD + np.int64(first == 0), mask)
+    load_rows(by_time, zeros, lead, mask, gates, of_rows)
+    find_earlier(number, first, by_time, lead, box, geometry, p, tensors, ends, of_rows)
+    for later in range(2 if across > p[COLUMNS] else 1):
+        of_ports[later, FREE], of_ports[later, HELD], of_ports[later, MASK] = free, 0, masks
+        for reduction in range(p[LENGTH]):
+            if first == 0:
+                word, value = ended_before(
+                    number, later, reduction, by_time, zeros, box, geometry, p, tensors
+                )
+                own = np.int64(by_time[LEAD, reduction])
+                of_ports[later, FREE] += differing((own + zeros[LEAD]) & mask, word & mask)
+                of_ports[later, MASK] += np.int64((own != 0) != (value != 0))
+            if of_rows[FIRST, reduction] >= 0:
+                held = of_rows[EARLIER, reduction]
+                if held < 0:
+                    held = streamed_before(
+                        number, later * p[COLUMNS], reduction, True, box, geometry, p, tensors, ends
                     )
-            for first in range(0, length, rows):
-                down = min(rows, length - first)
-                for j in range(used):
-                    load_port(
-                        of_columns[0, j], of_columns[1, j], first, down, stays_bits, stays_gates, top[j],
-                        of_stays, totals,
-                    )  # fmt: skip
-                for i in range(down):
-                    sequence = sequences[first + i]
-                    pass_port(sequence, gates, used, left[i], of_streamed, totals)
-                    for j in range(used):
-                        word = np.int64(of_columns[0, j, first + i]) & stays_mask
-                        load_registers(
-                            word, of_columns[1, j, first + i] != 0, stays_gates, gates, sequence,
-                            registers[i, j], of_stays, of_streamed, totals,
-                        )  # fmt: skip
-    return totals
+                of_ports[later, HELD] += of_rows[INNER, reduction] + differing(
+                    of_rows[FIRST, reduction], held
+                )
+        if not gates:
+            of_ports[later, MASK] = 0
 
 
-@kernel
-def count_outputs(box, geometry, p, tensors, filters, positions):
-    """Wires, where outputs stay: int64 [COUNTS]."""
-    totals = np.zeros(COUNTS, np.int64)
-    rows, columns = p[ROWS], p[COLUMNS]
-    taps = geometry[KERNEL_H] * geometry[KERNEL_W]
-    length = taps * (box[5] - box[4])
-    pixels = np.empty((taps, positions), np.int64)
-    fill_pixels(geometry, box, 0, positions, pixels)
-    words, values = np.empty(length, np.int16), np.empty(length, np.int16)
-    of_positions = np.empty((positions, 10), np.int64)
-    of_filters = np.empty((filters, 10), np.int64)
-    left, top = np.zeros((rows, 3), np.int64), np.zeros((columns, 3), np.int64)
-    for k in range(box[2], box[3], filters):
-        group = k // p[GROUP_FILTERS]
-        for position in range(positions):
-            fill_position(position, group, box, geometry, tensors, pixels, words, values)
-            describe(words, values, p[BITS_A], of_positions[position])
-        for j in range(filters):
-            fill_filter(k + j, box, tensors, words, values)
-            describe(words, values, p[BITS_W], of_filters[j])
-        for block in range(0, filters, columns):
-            used = min(columns, filters - block)
-            for first in range(0, positions, rows):
-                down = min(rows, positions - first)
-                for i in range(down):
-                    pass_port(of_positions[first + i], p[GATE_A], used, left[i], OF_ACTIVATIONS, totals)
-                for j in range(used):
-                    pass_port(of_filters[block + j], p[GATE_W], down, top[j], OF_WEIGHTS, totals)
-    return totals
+@inlined_kernel
+def ended_before(number, later, reduction, by_time, zeros, box, geometry, p, tensors):
+    """(word, value) that ended the stream before at a port, in the first block across or a later one."""
+    weights_stay, across, stream = extents(p)
+    its, _, before = fold_before(number, later * p[COLUMNS], reduction, across, p)
+    if its == number:
+        return np.int64(by_time[LEAD - 1, before]) + zeros[LEAD - 1], np.int64(by_time[LEAD - 1, before])
+    if its < 0:
+        return np.int64(0), np.int64(0)
+    return operand_at(not weights_stay, its, stream - 1, before, box, geometry, p, tensors)
+
+
+@merged_kernel
+def load_streamed(number, index, begins, column, of_rows, box, geometry, p, tensors, ends, held):
+    """Toggles of a column's streamed registers in a stretch, where they hold under a zero that stays.
+
+    Parameters
+    ----------
+    begins : bool, whether the stretch begins the stream
+    held : int64 [rows], scratch
+    """
+    toggles, i = np.int64(0), 0
+    held[:] = -1
+    for reduction in range(p[LENGTH]):
+        if column[reduction] != 0:
+            if of_rows[FIRST, reduction] >= 0:
+                before = of_rows[EARLIER, reduction]
+                if before < 0:
+                    before = held[i]
+                if before < 0:
+                    before = streamed_before(number, index, reduction, False, box, geometry, p, tensors, ends)
+                toggles += of_rows[INNER, reduction] + differing(of_rows[FIRST, reduction], before)
+            if begins and ends[number, reduction] >= 0:
+                held[i] = ends[number, reduction]
+        i += 1
+        if i == p[ROWS]:
+            i = 0
+    return toggles
+
+
+@inlined_kernel
+def load_before(number, index, reduction, across, weights_stay, gates, box, geometry, p, tensors):
+    """Words that a PE's stationary register holds as a fold begins: without hold, and with it."""
+    number, index, reduction = fold_before(number, index, reduction, across, p)
+    if number < 0:
+        return np.int64(0), np.int64(0)
+    free, value = operand_at(weights_stay, number, index, reduction, box, geometry, p, tensors)
+    held = free
+    while gates and value == 0:
+        number, index, reduction = fold_before(number, index, reduction, across, p)
+        if number < 0:
+            return free, np.int64(0)
+        held, value = operand_at(weights_stay, number, index, reduction, box, geometry, p, tensors)
+    return free, held
+
+
+@bare_kernel
+def port_before(number, index, across, weights_stay, gates, box, geometry, p, tensors):
+    """What a port at the top holds as an index' first fold begins: words without hold, with it; its mask."""
+    free, bit, length, rows, some = np.int64(0), np.int64(0), p[LENGTH], p[ROWS], False
+    while True:
+        if index >= p[COLUMNS]:
+            index -= p[COLUMNS]
+        else:  # the group before's last index on this column of the array
+            number, index = number - 1, index + (across - 1 - index) // p[COLUMNS] * p[COLUMNS]
+        if number < 0:
+            return free, np.int64(0), bit
+        for fold in range((length - 1) // rows * rows, -1, -rows):
+            for reduction in range(fold, min(fold + rows, length)):
+                word, value = operand_at(weights_stay, number, index, reduction, box, geometry, p, tensors)
+                if not some:
+                    free, bit, some = word, np.int64(value != 0), True
+                if value != 0 or not gates:
+                    return free, word, bit
+
+
+@merged_kernel
+def load_column(number, index, column, zero, box, geometry, p, tensors, before, found):
+    """What the stationary words of an index across do in all folds of its block.
+
+    Parameters
+    ----------
+    column : int16 [L], stationary values less the zero point
+    before : int64 [2, rows], scratch
+    found : int64 [OF_COLUMN], written
+    """
+    weights_stay, across, _ = extents(p)
+    gates, bits = (p[GATE_W], p[BITS_W]) if weights_stay else (p[GATE_A], p[BITS_A])
+    mask, length, rows = (np.int64(1) << bits) - 1, p[LENGTH], p[ROWS]
+    found[:] = 0
+    for i in range(min(rows, length)):
+        before[0, i], before[1, i] = load_before(
+            number, index, i, across, weights_stay, gates, box, geometry, p, tensors
+        )
+    free, held, bit = port_before(number, index, across, weights_stay, gates, box, geometry, p, tensors)
+    for fold in range(0, length, rows):
+        for i in range(min(rows, length - fold) - 1, -1, -1):
+            word, own = (np.int64(column[fold + i]) + zero) & mask, np.int64(column[fold + i] != 0)
+            of_free, of_mask = differing(word, free), np.int64(0)
+            of_held = of_free
+            found[REGISTER_FREE] += differing(word, before[0, i])
+            before[0, i], free = word, word
+            if gates:
+                of_held, of_mask, bit = np.int64(0), own ^ bit, own
+            if own or not gates:
+                found[REGISTER] += differing(word, before[1, i])
+                of_held = differing(word, held)
+                before[1, i], held = word, word
+            found[FREE] += of_free
+            found[HELD] += of_held
+            found[MASK] += of_mask
+            found[MULTICAST_FREE] += (of_free + of_mask) * (i + 1)
+            found[MULTICAST_HELD] += (of_held + of_mask) * (i + 1)

@@ -2,76 +2,80 @@
 
 import numpy as np
 
-from accelsim.jit import inlined_kernel, kernel
-from accelsim.kernels.windows import GROUPS
+from accelsim.jit import bare_kernel, inlined_kernel
+from accelsim.kernels.windows import (
+    DILATION_H,
+    DILATION_W,
+    GROUPS,
+    HEIGHT,
+    KERNEL_W,
+    PAD_LEFT,
+    PAD_TOP,
+    STRIDE_H,
+    STRIDE_W,
+    WIDTH,
+)
 
-# Parameters of the array.
-ROWS, COLUMNS, STATIONARY, GATE_W, GATE_A, BITS_W, BITS_A, GROUP_FILTERS = range(8)
+# Parameters of the array, and of a tile: filters and positions of a group, indices of the reduction.
+ROWS, COLUMNS, STATIONARY, GATE_W, GATE_A, BITS_W, BITS_A, GROUP_FILTERS, FILTERS, POSITIONS, LENGTH = range(
+    11
+)
 STATIONARY_WEIGHTS, STATIONARY_ACTIVATIONS, STATIONARY_OUTPUTS = range(3)
 
 
 @inlined_kernel
-def weight_at(filter_, reduction, box, tensors):
-    """A weight, and the same less its zero point."""
-    channels = box[5] - box[4]
-    q = np.int64(tensors[1][filter_, reduction // channels, box[4] + reduction % channels])
-    return q, q - np.int64(tensors[2][filter_])
+def pixel_of(position, tap, box, geometry):
+    """Input pixel (n*H + h)*W + w of an output position at a tap, or -1 for a padding tap."""
+    rows, columns = box[7] - box[6], box[9] - box[8]
+    line = position // columns
+    n, p, q = box[0] + line // rows, box[6] + line % rows, box[8] + position % columns
+    h = p * geometry[STRIDE_H] - geometry[PAD_TOP] + tap // geometry[KERNEL_W] * geometry[DILATION_H]
+    w = q * geometry[STRIDE_W] - geometry[PAD_LEFT] + tap % geometry[KERNEL_W] * geometry[DILATION_W]
+    if h < 0 or h >= geometry[HEIGHT] or w < 0 or w >= geometry[WIDTH]:
+        return np.int64(-1)
+    return (n * geometry[HEIGHT] + h) * geometry[WIDTH] + w
 
 
-@inlined_kernel
-def activation_at(position, reduction, group, box, geometry, tensors, pixels):
-    """An activation of an output position, and the same less its zero point."""
-    channels = box[5] - box[4]
-    zero, activations = tensors[0][0], tensors[3]
-    pixel = pixels[reduction // channels, position]
-    if pixel < 0:
-        return zero, np.int64(0)
-    channel = group * (activations.shape[1] // geometry[GROUPS]) + box[4] + reduction % channels
-    q = np.int64(activations[pixel, channel])
-    return q, q - zero
-
-
-@kernel
-def fill_filter(filter_, box, tensors, words, values):
-    """Weights of a filter by index of the reduction: [L] each, written (may be one array: values)."""
-    reduction = 0
-    for tap in range(tensors[1].shape[1]):
-        for c in range(box[4], box[5]):
-            q = np.int64(tensors[1][filter_, tap, c])
-            words[reduction] = q
-            values[reduction] = q - np.int64(tensors[2][filter_])
-            reduction += 1
-
-
-@kernel
-def fill_position(position, group, box, geometry, tensors, pixels, words, values):
-    """Activations of an output position by index of the reduction: [L] each, written."""
-    zero, activations = tensors[0][0], tensors[3]
-    first = group * (activations.shape[1] // geometry[GROUPS])
-    reduction = 0
-    for tap in range(pixels.shape[0]):
-        pixel = pixels[tap, position]
-        for c in range(first + box[4], first + box[5]):
-            q = np.int64(activations[pixel, c]) if pixel >= 0 else zero
-            words[reduction] = q
-            values[reduction] = q - zero
-            reduction += 1
-
-
-@kernel
-def fill_streamed(weights_stream, first, k, group, box, geometry, tensors, pixels, row, values):
-    """Values of the streamed operand, less their zero points, at the stream indices from `first` on.
+@bare_kernel
+def operand_at(is_weight, number, index, reduction, box, geometry, p, tensors):
+    """(word, value less its zero point) of a filter, or of an output position, of a group of the tile.
 
     Parameters
     ----------
-    row : int16 [L], scratch
-    values : int16 [L, count], written
+    number : int, of the group in the tile
+    index : int, filter of the group in the tile, or position
     """
-    length, count = values.shape
-    for t in range(count):
-        if weights_stream:
-            fill_filter(k + first + t, box, tensors, row, row)
-        else:
-            fill_position(first + t, group, box, geometry, tensors, pixels, row, row)
-        for reduction in range(length):
-            values[reduction, t] = row[reduction]
+    channels = box[5] - box[4]
+    tap, c = reduction // channels, box[4] + reduction % channels
+    k = box[2] + number * p[FILTERS]
+    if is_weight:
+        q = np.int64(tensors[1][k + index, tap, c])
+        return q & ((np.int64(1) << p[BITS_W]) - 1), q - np.int64(tensors[2][k + index])
+    mask = (np.int64(1) << p[BITS_A]) - 1
+    pixel = pixel_of(index, tap, box, geometry)
+    if pixel < 0:
+        return tensors[0][0] & mask, np.int64(0)
+    of_group = tensors[3].shape[1] // geometry[GROUPS]
+    q = np.int64(tensors[3][pixel, k // p[GROUP_FILTERS] * of_group + c])
+    return q & mask, q - tensors[0][0]
+
+
+@bare_kernel
+def fill_values(is_weight, number, index, box, geometry, p, tensors, values):
+    """Values of a filter, or an output position, less the zero point: int16 [L], written; the zero point."""
+    k, reduction = box[2] + number * p[FILTERS], 0
+    if is_weight:
+        zero = np.int64(tensors[2][k + index])
+        for tap in range(tensors[1].shape[1]):
+            for c in range(box[4], box[5]):
+                values[reduction] = np.int64(tensors[1][k + index, tap, c]) - zero
+                reduction += 1
+        return zero
+    zero = tensors[0][0]
+    first = k // p[GROUP_FILTERS] * (tensors[3].shape[1] // geometry[GROUPS])
+    for tap in range(tensors[1].shape[1]):
+        pixel = pixel_of(index, tap, box, geometry)
+        for c in range(first + box[4], first + box[5]):
+            values[reduction] = np.int64(tensors[3][pixel, c]) - zero if pixel >= 0 else 0
+            reduction += 1
+    return zero

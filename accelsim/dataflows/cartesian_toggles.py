@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows._cartesian_toggles_kernel import blocks_of, walk_groups
-from accelsim.dataflows._toggle_walk import tensors_of
+from accelsim.dataflows._toggle_walk import tensors_of, unheld
 from accelsim.dataflows.cartesian import array_parameters
 from accelsim.hardware import Accelerator
+from accelsim.kernels.toggles import ACTIVATION_BUS, ACTIVATION_REGISTER, MULTICAST
 from accelsim.kernels.windows import geometry_vector
 from accelsim.plan import Unrolling
 from accelsim.trace import LayerTrace
@@ -51,6 +52,10 @@ class Walk:
             self.parameters,
             self.tensors,
         )
+        # Registers of activations see what their bus sees; it has one receiver.
+        found[:, ACTIVATION_REGISTER] = found[:, ACTIVATION_BUS]
+        found[:, MULTICAST] += found[:, ACTIVATION_BUS]
+        unheld(found, "weight_register", "activation_register", "weight_bus", "activation_bus", "multicast")
         return found
 
     def always(self, box: Ints) -> dict[str, int]:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from accelsim.dataflows._column_broadcast_toggles_columns import HALF_TABLE, differences_of
 from accelsim.dataflows._column_broadcast_toggles_kernel import walk_sets
-from accelsim.dataflows._toggle_walk import tensors_of
+from accelsim.dataflows._toggle_walk import tensors_of, unheld
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import ColumnBroadcastArray, of_kind
 from accelsim.kernels.windows import geometry_vector
@@ -48,6 +48,7 @@ class Walk:
     def walk(self, box: Ints, numbers: Ints) -> Ints:
         """Toggles of sets of a tile."""
         found: Ints = walk_sets(box, numbers, self.geometry, self.parameters, self.tensors, self.stored)
+        unheld(found, "weight_register", "activation_register", "weight_bus")
         return found
 
     def always(self, box: Ints) -> dict[str, int]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from accelsim.dataflows._csc_row_stationary_toggles_buses import count_buses
 from accelsim.dataflows._csc_row_stationary_toggles_kernel import walk_windows
 from accelsim.dataflows._row_mapping import mapping_of_box, of_one_group
-from accelsim.dataflows._toggle_walk import tensors_of
+from accelsim.dataflows._toggle_walk import tensors_of, unheld
 from accelsim.dataflows.row_stationary_toggles import window_macs
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import CscRowStationaryArray, of_kind
@@ -41,6 +41,7 @@ class Walk:
     def walk(self, box: Ints, numbers: Ints) -> Ints:
         """Toggles of windows of a tile."""
         found: Ints = walk_windows(*self._given(box, numbers))
+        unheld(found, "weight_register", "activation_register")
         return found
 
     def always(self, box: Ints) -> dict[str, int]:

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from accelsim.dataflows._row_mapping import mapping_of_box, of_one_group
 from accelsim.dataflows._row_stationary_toggles_buses import count_buses
 from accelsim.dataflows._row_stationary_toggles_kernel import walk_windows
-from accelsim.dataflows._toggle_walk import tensors_of
+from accelsim.dataflows._toggle_walk import tensors_of, unheld
 from accelsim.hardware import Accelerator
 from accelsim.hardware.arrays import RowSpads, RowStationaryArray, of_kind
+from accelsim.kernels.toggles import WEIGHT_REGISTER, WEIGHT_REGISTER_WITHOUT_HOLD
 from accelsim.kernels.windows import geometry_vector
 from accelsim.network import Layer
 from accelsim.plan import Unrolling
@@ -37,6 +38,9 @@ class Walk:
     def walk(self, box: Ints, numbers: Ints) -> Ints:
         """Toggles of windows of a tile."""
         found: Ints = walk_windows(*self._given(box, numbers))
+        unheld(found, "activation_register")
+        if self.array.activation_policy != "gate":
+            found[:, WEIGHT_REGISTER] = found[:, WEIGHT_REGISTER_WITHOUT_HOLD]
         return found
 
     def always(self, box: Ints) -> dict[str, int]:

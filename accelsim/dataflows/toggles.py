@@ -96,12 +96,11 @@ def _estimate(
     sums: npt.NDArray[Any], macs: npt.NDArray[np.float64], every: int, dense_macs: int
 ) -> tuple[dict[str, int], dict[str, float]]:
     """Toggles per dense MAC of the drawn units, times the layer's dense MACs; relative standard errors."""
-    drawn, counts, errors = len(sums), {}, {}
-    for column, name in enumerate(TOGGLES):
-        toggles = sums[:, column].astype(float)
-        ratio = toggles.sum() / macs.sum()
-        counts[name] = round(ratio * dense_macs)
-        spread = float(((toggles - ratio * macs) ** 2).sum()) / (drawn - 1)
-        error = np.sqrt((1 - drawn / every) * spread / drawn)
-        errors[name] = float(error / toggles.mean()) if toggles.any() else 0.0
-    return counts, errors
+    drawn, toggles = len(sums), sums.astype(float)
+    of_drawn = toggles.sum(axis=0)
+    ratios = of_drawn / macs.sum()
+    spreads = ((toggles - np.outer(macs, ratios)) ** 2).sum(axis=0) / (drawn - 1)
+    errors = np.sqrt((1 - drawn / every) * spreads / drawn)
+    relative = np.divide(errors, of_drawn / drawn, out=np.zeros_like(errors), where=of_drawn > 0)
+    counts = {name: round(ratio * dense_macs) for name, ratio in zip(TOGGLES, ratios.tolist(), strict=True)}
+    return counts, dict(zip(TOGGLES, relative.tolist(), strict=True))

@@ -8,20 +8,48 @@
 
 import numpy as np
 
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel, kernel
+from accelsim.kernels.windows import fill_pixels
 
 # Columns of units.
 SET, ROW_BLOCK, COLUMN_BLOCK, PES = range(4)
 
 
-# Of the set before, PEs walk the last steps for what they leave: so many, with so many elements a lane.
-_STEPS_BEFORE, _ELEMENTS_BEFORE = 2, 8
+SETS_BEFORE = 16  # before a unit that are walked at most for what they leave
 
 
-@kernel
-def steps_before(elements, lanes):
-    """Last steps of a set that PEs walk, each of `elements` channels at most, for what they leave."""
-    return max(_STEPS_BEFORE, (_ELEMENTS_BEFORE * lanes + elements - 1) // elements)
+@bare_kernel
+def walked_before(number, needed, chunks, block, size, columns, filter_blocks, box, geometry, pixels):
+    """(set, step in it) from which a block of PEs is walked for what it leaves to a set.
+
+    Parameters
+    ----------
+    number : int, of the set; if nothing is before it, it is returned
+    needed : int, steps before it in which no column of the block reads padding
+    chunks : int, steps of a tap
+    block : (block of rows, of columns); size : (rows, columns) of a block
+    columns : int, of the array
+    filter_blocks : int64 [filter blocks, 2], first filter and filters of each
+    pixels : int64 [taps, >= columns of a block], scratch
+    """
+    positions = (box[1] - box[0]) * (box[7] - box[6]) * (box[9] - box[8])
+    of_block, walked = (positions + columns - 1) // columns, number
+    while walked > max(number - SETS_BEFORE, 0):
+        walked -= 1
+        first = walked % of_block * columns
+        used = min(size[1], min(columns, positions - first) - block[1] * size[1])
+        if used <= 0 or filter_blocks[walked // of_block, 1] <= block[0] * size[0]:
+            continue
+        fill_pixels(geometry, box, first + block[1] * size[1], used, pixels)
+        for tap in range(pixels.shape[0] - 1, -1, -1):
+            inside = True
+            for j in range(used):
+                inside = inside and pixels[tap, j] >= 0
+            if inside:
+                needed -= chunks
+            if needed <= 0:
+                return walked, tap * chunks - needed
+    return walked, np.int64(0)
 
 
 @kernel

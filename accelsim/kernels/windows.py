@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from accelsim.jit import kernel
+from accelsim.jit import bare_kernel
 from accelsim.network import Layer
 
 # Columns of the int64 geometry vector that kernels take.
@@ -18,7 +18,7 @@ def geometry_vector(layer: Layer) -> npt.NDArray[np.int64]:
     return np.array([*values, *layer.dilation, *layer.kernel, layer.groups], np.int64)
 
 
-@kernel
+@bare_kernel
 def fill_pixels(geometry, box, first_position, columns, pixels):
     """Input pixel (n*H + h)*W + w of each tap and position, or -1 for a padding tap.
 

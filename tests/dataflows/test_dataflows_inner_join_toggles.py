@@ -177,3 +177,15 @@ def test_what_the_steps_before_leave_is_nearly_all(policy):
     units_alone_are_nearly_the_whole(
         trace, box, one_pe(policy, policy, 2, rows=8, columns=8, chunk_elements=32)
     )
+
+
+@pytest.mark.parametrize("groups", [16, 32])
+@pytest.mark.parametrize("weights", ["gate", "skip"])
+def test_lanes_that_load_less_than_once_a_set_keep_what_older_sets_left(weights, groups):
+    """Of two channels a group, or one: 40 % of the weights and half of the activations are not zero."""
+    trace = drawn_layer(4, 32, 32, 14, groups=groups)
+    box = tile_boxes(whole(trace.layer), trace.layer)[0]
+    other = {"gate": "skip", "skip": "gate"}[weights]
+    units_alone_are_nearly_the_whole(
+        trace, box, one_pe(weights, other, 2, rows=8, columns=8, chunk_elements=32)
+    )
