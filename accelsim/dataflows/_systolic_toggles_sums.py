@@ -16,17 +16,19 @@ from accelsim.dataflows._systolic_toggles_edges import (
     HELD,
     LEAD,
     MASK,
-    MULTICAST_FREE,
-    MULTICAST_HELD,
-    OF_COLUMN,
     OF_STREAM,
-    REGISTER,
-    REGISTER_FREE,
     UNKNOWN,
     describe_stretch,
     extents,
-    load_column,
     load_streamed,
+)
+from accelsim.dataflows._systolic_toggles_loads import (
+    MULTICAST_FREE,
+    MULTICAST_HELD,
+    OF_COLUMN,
+    REGISTER,
+    REGISTER_FREE,
+    load_column,
 )
 from accelsim.dataflows._systolic_toggles_operands import (
     COLUMNS,
