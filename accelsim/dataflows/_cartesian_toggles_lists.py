@@ -70,7 +70,7 @@ def activation_lists(activations, zero, box, groups, group_channels, g, p, shape
 
     Parameters
     ----------
-    activations : int8 or uint8 [N, groups * C, H, W]
+    activations : int16 [N, groups * C, H, W]
     groups : (first, end) of the tile
 
     Returns
@@ -103,7 +103,7 @@ def fill_weight_lists(weights, zeros_of, k0, k1, c0, g, bits, area, width, start
 
     Parameters
     ----------
-    weights : int8 or uint8 [C, K, R, S]; zeros_of : int32 [K]
+    weights : int16 [C, K, R, S]; zeros_of : int32 [K]
     area, width : sums of the haloed tile, and of one of its rows
     starts : int64 [channels * phases + 1], written
     entries : int32 [5, most], written

@@ -31,7 +31,7 @@ def differences_of(weights, zeros):
 
     Parameters
     ----------
-    weights : int8 or uint8 [K, C]; zeros : int32 [K]
+    weights : int16 [K, C]; zeros : int32 [K]
     """
     found = np.zeros(2 * HALF_TABLE, np.uint8)
     for k in range(weights.shape[0]):
@@ -127,7 +127,7 @@ def fill_columns(weights, zeros, first, stop, c0, c1, p, stored, columns):
 
     Parameters
     ----------
-    weights : int8 or uint8 [K, C]; zeros : int32 [K]
+    weights : int16 [K, C]; zeros : int32 [K]
     stored : int64 [1024], the bits that are stored of each weight less its zero point, from -512 on
     columns : as of `new_columns`, written
     """

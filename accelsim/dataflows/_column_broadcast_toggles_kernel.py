@@ -157,7 +157,7 @@ def walk_set(first, stop, channels, row, p, numbers, columns, held, wires, sums,
 
     Parameters
     ----------
-    row : int8 or uint8 [channels of the tile], activations
+    row : int16 [channels of the tile], activations
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
     held, wires : what registers and pointers, and what the wires of memory hold
     sums : int64 [sums of the PE], all 0

@@ -113,7 +113,7 @@ def send_block(first, stop, rows, columns, zero, bits, pointer_mask, wires):
 
     Parameters
     ----------
-    rows : int8 or uint8 [W, channels], of an input row; columns : int64 [columns], those that are sent
+    rows : int16 [W, channels], of an input row; columns : int64 [columns], those that are sent
     """
     mask = (np.int64(1) << bits) - 1
     of_values, of_masks, entries = np.int64(0), np.int64(0), np.int64(0)

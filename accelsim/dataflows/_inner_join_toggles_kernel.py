@@ -163,7 +163,7 @@ def walk_units(
     filter_blocks : int64 [filter blocks, 2], first filter and filters of each
     block_size : (rows, columns) of a block of PEs; rows are of a part of one group, or of whole groups
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
-    tensors : weights int8 or uint8 [K, taps, C], their zero points int32 [K], activations int8 or uint8
+    tensors : weights int16 [K, taps, C], their zero points int32 [K], activations int16
         [N*H*W, groups * C]
     state, room : as of `inner_join_toggles`, all zeros but `last`, which is -1
     found : float64 [units, COUNTS], zeros; written; a bus that PEs of several units hear is each unit's by

@@ -118,8 +118,8 @@ def walk_units(box, units, needed, filter_blocks, geometry, p, numbers, tensors,
     needed : int, steps before a unit that are walked, uncounted
     filter_blocks : int64 [filter blocks, 2], first filter and filters of each
     numbers : (zero point of activations, mask of an accumulator's bits): int64 [2]
-    tensors : uint8 [K, taps, C], 1 where a slot is; weights int8 or uint8 [K, taps, C], their zero points
-        int32 [K]; activations int8 or uint8 [N*H*W, groups * C]
+    tensors : uint8 [K, taps, C], 1 where a slot is; weights int16 [K, taps, C], their zero points
+        int32 [K]; activations int16 [N*H*W, groups * C]
     state, room : as of `structured_toggles`, all zeros but `last`, which is -1
     found : float64 [units, COUNTS], zeros; written; a bus that PEs of several units hear is each unit's by
         its share of them

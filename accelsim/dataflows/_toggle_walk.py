@@ -57,12 +57,12 @@ class Walk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tensors:
-    """A layer's tensors, contiguous.
+    """A layer's tensors, contiguous, in one type whatever the trace has: kernels are compiled once.
 
     Attributes
     ----------
-    weights : int8 or uint8 [K, taps, C]; weight_zeros : int32 [K]
-    activations : int8 or uint8 [N*H*W, groups * C]
+    weights : int16 [K, taps, C]; weight_zeros : int32 [K]
+    activations : int16 [N*H*W, groups * C]
     numbers : int64 [2], zero point of activations, mask of an accumulator's bits
     """
 
@@ -85,9 +85,9 @@ def tensors_of(trace: LayerTrace, chip: Accelerator) -> Tensors:
     bits = chip.pe_array.accumulator_bits
     accumulator = (1 << bits) - 1 if bits < 64 else -1
     return Tensors(
-        np.ascontiguousarray(trace.weights).reshape(k, r * s, c),
-        np.ascontiguousarray(np.broadcast_to(trace.weight_zero_points, k), np.int32),
-        np.ascontiguousarray(trace.activations).reshape(-1, trace.layer.activation_shape[3]),
+        np.array(trace.weights, np.int16, order="C").reshape(k, r * s, c),
+        np.array(np.broadcast_to(trace.weight_zero_points, k), np.int32),
+        np.array(trace.activations, np.int16, order="C").reshape(-1, trace.layer.activation_shape[3]),
         np.array([trace.activation_zero_point, accumulator], np.int64),
     )
 

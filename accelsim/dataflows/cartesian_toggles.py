@@ -25,9 +25,9 @@ class Walk:
         self.geometry, self.parameters = geometry_vector(trace.layer), array_parameters(chip)
         self.tensors = (
             tensors.numbers,
-            np.ascontiguousarray(trace.weights.transpose(3, 0, 1, 2)),
+            np.array(trace.weights.transpose(3, 0, 1, 2), np.int16, order="C"),
             tensors.weight_zeros,
-            np.ascontiguousarray(trace.activations.transpose(0, 3, 1, 2)),
+            np.array(trace.activations.transpose(0, 3, 1, 2), np.int16, order="C"),
         )
 
     def units(self, box: Ints) -> Ints:
