@@ -36,7 +36,7 @@ unit: install
 	  -m "not network and not notebook and not docs and not browser and not kill"
 
 network: install
-	$(BIN)/python -m pytest -q -m network
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m network
 
 notebook: install
 	$(BIN)/python -m pytest -q -m notebook -k pe_count_scaling
