@@ -17,12 +17,12 @@ from accelsim.dataflows import (
     inner_join,
     systolic,
 )
-from accelsim.dataflows.toggles import layer_toggles
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.plan import Unrolling, tile_boxes, whole
 from accelsim.simulation import simulate
 from accelsim.study.hold import policies_of
 from accelsim.tables import COUNTERS
+from accelsim.toggle_sample import layer_toggles
 from accelsim.trace import LayerTrace, from_arrays
 from accelsim.zoo import shape_network, synthetic_trace
 from benchmarks.synthetic import layer, resnet50

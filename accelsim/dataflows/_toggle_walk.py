@@ -1,6 +1,6 @@
 """What a dataflow gives for its toggles to be counted: a walk over the units of its tiles.
 
-A module `<dataflow>_toggles` has a class `Walk` of this shape; `dataflows.toggles` draws and estimates.
+A module `<dataflow>_toggles` has a class `Walk` of this shape; `accelsim.toggle_sample` draws and estimates.
 """
 
 import math

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import DATAFLOWS, Prepared
-from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy.table import EnergyTable
 from accelsim.hardware import Accelerator
 from accelsim.mapper.contenders import Price
@@ -17,6 +16,7 @@ from accelsim.mapper.problem import Problem, problem_of
 from accelsim.mapper.search import Problems, best_fitting
 from accelsim.plan import Fixed, Objective, Plan, Unrolling
 from accelsim.reuse import Kind
+from accelsim.toggle_sample import layer_toggles
 from accelsim.toggles import ToggleCounts
 from accelsim.trace import LayerTrace
 

@@ -13,9 +13,9 @@ from toggle_laws import (
 )
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import tile_toggles
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.cartesian_toggles import tile_toggles as stepped
+from accelsim.toggle_sample import tile_toggles
 from accelsim.trace import from_arrays
 
 

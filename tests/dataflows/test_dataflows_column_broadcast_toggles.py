@@ -7,10 +7,10 @@ from toggle_draws import chip_of, column_broadcast_cases
 from toggle_laws import drawn_units_stand_alone, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import WALKS, tile_toggles
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.column_broadcast_toggles import tile_toggles as stepped
 from accelsim.tables import TOGGLES
+from accelsim.toggle_sample import WALKS, tile_toggles
 from accelsim.trace import from_arrays
 
 

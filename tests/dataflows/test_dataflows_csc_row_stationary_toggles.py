@@ -13,10 +13,10 @@ from toggle_laws import (
 )
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import tile_toggles
 from accelsim.plan import box_array, tile_boxes
 from accelsim.reference.csc_row_stationary_toggles import tile_toggles as stepped
 from accelsim.simulation import simulate
+from accelsim.toggle_sample import tile_toggles
 from accelsim.trace import from_arrays
 
 

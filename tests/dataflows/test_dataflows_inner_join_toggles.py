@@ -11,11 +11,11 @@ from toggle_laws import (
     units_alone_are_nearly_the_whole,
 )
 
-from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.hardware import load_hardware
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.inner_join_toggles import tile_toggles as stepped
 from accelsim.tables import TOGGLES
+from accelsim.toggle_sample import layer_toggles, tile_toggles
 from accelsim.trace import from_arrays
 
 

@@ -8,10 +8,10 @@ from toggle_draws import row_stationary_cases
 from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.plan import box_array, tile_boxes
 from accelsim.reference.row_stationary_toggles import tile_toggles as stepped
 from accelsim.simulation import simulate
+from accelsim.toggle_sample import layer_toggles, tile_toggles
 from accelsim.trace import from_arrays
 
 

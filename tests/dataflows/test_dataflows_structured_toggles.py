@@ -14,9 +14,9 @@ from toggle_laws import (
 )
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.structured_toggles import tile_toggles as stepped
+from accelsim.toggle_sample import layer_toggles, tile_toggles
 from accelsim.trace import from_arrays
 
 

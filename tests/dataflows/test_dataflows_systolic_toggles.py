@@ -8,9 +8,9 @@ from toggle_draws import systolic_cases
 from toggle_laws import drawn_layer, expected, samples_scatter_as_they_say, units_add_up
 from twin_cases import whole_tile
 
-from accelsim.dataflows.toggles import layer_toggles, tile_toggles
 from accelsim.plan import box_array, tile_boxes, whole
 from accelsim.reference.systolic_toggles import tile_toggles as stepped
+from accelsim.toggle_sample import layer_toggles, tile_toggles
 from accelsim.trace import from_arrays
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from accelsim.dataflows.toggles import WALKS, layer_toggles, tile_toggles
 from accelsim.plan import box_array
 from accelsim.tables import TOGGLES
+from accelsim.toggle_sample import WALKS, layer_toggles, tile_toggles
 from accelsim.trace import from_arrays
 
 

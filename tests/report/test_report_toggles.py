@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from accelsim.bill import EnergyRow
-from accelsim.dataflows.toggles import layer_toggles
 from accelsim.energy import action_counts, price, table_of
 from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
@@ -20,6 +19,7 @@ from accelsim.reuse import Reuse
 from accelsim.simulation import simulate
 from accelsim.study.whatif import Changes, repriced
 from accelsim.tables import TOGGLES
+from accelsim.toggle_sample import layer_toggles
 from accelsim.toggles import NO_TOGGLES, ToggleCounts, summed
 from accelsim.trace import LayerTrace, from_arrays
 

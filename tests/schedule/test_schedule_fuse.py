@@ -8,12 +8,12 @@ import pytest
 from drawn_networks import Builder, chip, residual
 
 import accelsim
-from accelsim.dataflows.toggles import tile_toggles
 from accelsim.errors import InputError
 from accelsim.report.trace_events import trace_events
 from accelsim.results import NetworkResult
 from accelsim.schedule.held import BetweenLayers
 from accelsim.tables import BOX, COUNTERS
+from accelsim.toggle_sample import tile_toggles
 from accelsim.trace import NetworkTrace
 
 MACS = [name for name in COUNTERS if name.endswith("_macs") and name != "encoding_padding_macs"]

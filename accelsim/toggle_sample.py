@@ -1,8 +1,7 @@
 """Toggles of real operand streams, for every dataflow: of a tile, of a layer, all of them or a sample.
 
-Defined in docs/dataflows/toggles.md and in each dataflow's page of toggles. A tile's counts do not depend on
-time, so this stands beside the cycle kernels, not in them: counting reads every pair's values, where cycles
-need masks alone.
+Defined in docs/dataflows/toggles.md and in each page of toggles of a dataflow. A dataflow walks its units,
+and its walk has a twin in accelsim.reference; here units are drawn, and their counts summed or scaled up.
 """
 
 from collections.abc import Sequence
