@@ -28,28 +28,21 @@ def component_table(run: RunTables) -> HtmlTable:
         table.append({"component": label, "pj": pj, "share": pj / totals.sum(), "p05": low, "p95": high})
     columns = (
         Column(key="component", heading="component", meaning="part of the chip, or the DRAM"),
-        Column(
-            key="pj",
-            heading="energy",
-            unit="µJ",
-            scale=1e-6,
-            digits=2,
-            meaning="of an inference: count x price",
-        ),
-        Column(
-            key="share",
-            heading="share",
-            unit="%",
-            scale=100,
-            digits=1,
-            meaning="of the energy of an inference",
-        ),
-        Column(key="p05", heading="5 % of draws", unit="µJ", scale=1e-6, digits=2, meaning=_DRAWS),
-        Column(key="p95", heading="95 % of draws", unit="µJ", scale=1e-6, digits=2, meaning=_DRAWS),
+        _microjoules("pj", "energy", "of an inference: count x price"),
+        _SHARE,
+        _microjoules("p05", "5 % of draws", _DRAWS),
+        _microjoules("p95", "95 % of draws", _DRAWS),
     )
     return table_of(table, columns, "Energy of an inference by component")
 
 
+def _microjoules(key: str, heading: str, meaning: str) -> Column:
+    return Column(key=key, heading=heading, unit="µJ", scale=1e-6, digits=2, meaning=meaning)
+
+
+_SHARE = Column(
+    key="share", heading="share", unit="%", scale=100, digits=1, meaning="of the energy of an inference"
+)
 _DRAWS = "prices drawn between their low and high bounds; those of one source move together"
 
 
@@ -65,33 +58,10 @@ def bill_table(run: RunTables, most_rows: int) -> HtmlTable:
         Column(key="count", heading="count", digits=0, meaning="actions of an inference"),
         Column(key="unit", heading="of", meaning="what is counted"),
         Column(key="pj_each", heading="price", unit="pJ", digits=5, meaning="nominal price of one"),
-        Column(
-            key="pj",
-            heading="energy",
-            unit="µJ",
-            scale=1e-6,
-            digits=2,
-            meaning="count x price, of an inference",
-        ),
-        Column(
-            key="low_pj", heading="low", unit="µJ", scale=1e-6, digits=2, meaning="at the price's low bound"
-        ),
-        Column(
-            key="high_pj",
-            heading="high",
-            unit="µJ",
-            scale=1e-6,
-            digits=2,
-            meaning="at the price's high bound",
-        ),
-        Column(
-            key="share",
-            heading="share",
-            unit="%",
-            scale=100,
-            digits=1,
-            meaning="of the energy of an inference",
-        ),
+        _microjoules("pj", "energy", "count x price, of an inference"),
+        _microjoules("low_pj", "low", "at the price's low bound"),
+        _microjoules("high_pj", "high", "at the price's high bound"),
+        _SHARE,
         Column(key="priced_by", heading="priced by", meaning="file and line of the price"),
         Column(key="source", heading="source", wide=True, meaning="where the price is from"),
     )
