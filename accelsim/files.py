@@ -7,6 +7,21 @@ from pathlib import Path
 from accelsim.errors import InputError
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that files cannot be written to, before work is done for it; makes nothing.
+
+    Raises
+    ------
+    InputError
+        If it, or what its path begins with, is a file, or may not be written to.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise InputError(f"{folder}: cannot be a folder of results: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot be a folder of results: {there} may not be written to")
+
+
 def write_whole(path: Path, content: bytes, error: type[InputError] = InputError) -> None:
     """Write a file so that readers find the old one or the new one, never a part.
 

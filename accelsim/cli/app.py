@@ -63,6 +63,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(0) from None
         except OSError as error:
             code, text = 1, f"the run failed: {error}"
+        except MemoryError as error:
+            code, text = 1, f"the run failed: out of memory: {error or 'no more to have'}"
         except KeyboardInterrupt as interrupt:
             code, text = 130, "interrupted" + (f"; {interrupt}" if str(interrupt) else "")
         print(text, file=sys.stderr)

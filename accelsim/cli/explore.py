@@ -80,10 +80,13 @@ def sweep(
         )
     else:
         shown = [*axes[0], "cycles_mean", "energy_uj_mean", "energy_uj_p05", "energy_uj_p95"]
-        shown += ["energy_uj_toggle_error", "utilisation_fraction", "bound_by", "error"]
+        shown += ["energy_uj_toggle_error", "utilisation_fraction", "bound_by"]
         table = done.table[[c for c in shown if c in done.table]]
         formats = {name: partial(number, digits=DIGITS[name]) for name in table if name in DIGITS}
+        formats["energy_uj_toggle_error"] = partial(number, digits=1)
         print(table.to_string(index=False, formatters=formats, na_rep="-"))
+        for row in done.table[done.table["error"] != ""].to_dict("records"):  # too long for a column
+            print(f"{', '.join(f'{key}={row[key]}' for key in axes[0])} failed: {row['error']}")
         print("\n".join(done.sentences))
         print("\n".join(str(path) for path in done.files))
     if done.failed:

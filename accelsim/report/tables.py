@@ -128,9 +128,14 @@ def _cell(row: Mapping[str, Any], key: str, digits: int | None) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """Up to `digits` decimals, one fewer for each digit past the third; a dash where there is no value."""
+    """Up to `digits` decimals, one fewer for each digit past the third; a dash where there is no value.
+
+    What would read as 0 but is not shows two significant digits.
+    """
     if math.isnan(value):
         return "-"
+    if 0 < abs(value) < 0.5 * 10.0**-digits:
+        return f"{value:.2g}"
     places = len(str(abs(int(value))))
     return f"{rounded(value, max(0, digits - max(0, places - 3))):,}"
 

@@ -128,6 +128,7 @@ def _simulated(point: Point, trace: NetworkTrace) -> Outcome:
         left_out=left_out,
         together=options.together,
         balance_filters=options.balance_filters,
+        order_channels=options.order_channels,
         between_layers=options.between_layers,
         toggles=options.toggles,
         threads=1,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from accelsim import plots
 from accelsim.dataflows import unsupported_layers
+from accelsim.files import check_folder
 from accelsim.hardware import Accelerator
 from accelsim.plan import Fixed, Objective, Plan
 from accelsim.report import write_run
@@ -40,6 +41,8 @@ def run_on_chips(
     With `skip_unsupported` every chip runs the layers that all of them can run, so that they compare.
     Raises what `simulate` and `report.write_run` raise.
     """
+    for chip in chips:  # not after minutes of simulation
+        check_folder(folder / chip.name)
     left_out: dict[str, str] = {}
     for chip in chips if skip_unsupported else ():
         left_out |= unsupported_layers(trace, chip)

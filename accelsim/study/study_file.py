@@ -172,6 +172,7 @@ class MappingOptions(StudyPart):
     between_layers: Literal["dram", "keep", "fuse"] = "dram"
     together: bool = False
     balance_filters: bool = False
+    order_channels: bool = False
     skip_unsupported: bool = False
     toggles: Annotated[Toggling, BeforeValidator(_word)] = "sampled"
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0

@@ -85,8 +85,10 @@ def run_sweep(
     KeyboardInterrupt
         With where the finished points are.
     """
+    from accelsim.files import check_folder
     from accelsim.hardware import load_hardware
 
+    check_folder(out)
     for point in grid:
         load_hardware(hardware, [*overrides, *_settings(point)])
     rows: list[dict[str, Any] | None] = [None] * len(grid)
@@ -225,7 +227,7 @@ def _write(table: "pd.DataFrame", out: Path) -> None:
 
 
 def _sentences(table: "pd.DataFrame", grid: Sequence[Point]) -> list[str]:
-    """A sentence per step along the last axis."""
+    """A sentence per step along the last axis; it begins with the values of the others, if there are any."""
     from accelsim.report import sentence
 
     key = list(grid[0])[-1]
@@ -233,7 +235,7 @@ def _sentences(table: "pd.DataFrame", grid: Sequence[Point]) -> list[str]:
     good = table[table["error"] == ""]
     rows = [{str(name): value for name, value in row.items()} for row in good.to_dict("records")]
     return [
-        sentence(before, after, key)
+        "".join(f"{other} {after[other]}, " for other in others) + sentence(before, after, key)
         for before, after in pairwise(rows)
         if all(before[other] == after[other] for other in others)
     ]

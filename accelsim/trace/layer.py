@@ -200,5 +200,7 @@ def _padding(name: str, value: tuple[int, int, int, int] | Pair | int) -> tuple[
         if min(value) < 0:
             raise TraceError(f"{name}: padding must not be negative, not {value!r}")
         return value
+    if not isinstance(value, int) and len(value) not in (2, 4):
+        raise TraceError(f"{name}: padding must be one, two or four integers, not {value!r}")
     rows, columns = _pair(name, "padding", value, 0)
     return rows, columns, rows, columns

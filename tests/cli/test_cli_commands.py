@@ -179,6 +179,28 @@ def test_a_point_that_fails_is_a_row_and_an_exit_code(run: Run, npz: Path) -> No
     assert roomy["cycles_mean"] > 0
 
 
+def test_a_point_that_fails_is_told_below_a_table_no_wider_for_it(run: Run, npz: Path) -> None:
+    result = run("sweep", npz, "--over", "scratchpad.capacity_bytes=64,65536", "--workers", 1)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines[:3])) < 200
+    assert lines[3].startswith(
+        "scratchpad.capacity_bytes=64 failed: a: no plan fits the scratchpad of 64 bytes"
+    )
+
+
+def test_memory_that_is_not_there_is_told_without_a_traceback(
+    run: Run, npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from accelsim.execution import layer
+
+    def full(_: object) -> int:
+        raise MemoryError("Unable to allocate 2.33 TiB")
+
+    monkeypatch.setattr(layer, "layer_cycles", full)
+    failed(run("run", npz), 1, "the run failed: out of memory: Unable to allocate 2.33 TiB")
+
+
 def test_a_failed_audit_is_exit_code_1_with_both_numbers(
     run: Run, npz: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

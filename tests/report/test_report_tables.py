@@ -3,6 +3,7 @@ from results_by_hand import chip, result
 
 from accelsim.errors import InputError
 from accelsim.report import as_text, summary_rows, summary_tables
+from accelsim.report.tables import number
 
 
 def summaries():
@@ -116,6 +117,17 @@ def test_a_figure_that_does_not_exist_is_a_dash():
     assert "nan" not in text
     (row,) = [line for line in text.splitlines() if line.startswith("dense-4x4")][:1]
     assert row.endswith(" -")
+
+
+@pytest.mark.small
+def test_what_is_not_zero_is_not_printed_as_zero():
+    assert [number(value, 3) for value in (0.0, 0.0006, 0.00024, 0.0000001)] == [
+        "0.000",
+        "0.001",
+        "0.00024",
+        "1e-07",
+    ]
+    assert number(-0.04, 1) == "-0.04"
 
 
 def test_names_in_brackets_are_names():

@@ -6,8 +6,8 @@ from accelsim import zoo
 from accelsim.errors import TraceError
 from accelsim.hardware import load_hardware
 from accelsim.study import traces
-from accelsim.study.points import point_key
-from accelsim.study.study_file import MappingOptions
+from accelsim.study.points import Point, _simulated, point_key
+from accelsim.study.study_file import Keep, MappingOptions
 from accelsim.study.traces import TraceFile, found, keep, trace_file
 from accelsim.trace import write
 
@@ -34,6 +34,40 @@ def test_a_key_changes_with_all_that_decides_figures_and_with_nothing_else(monke
     assert len(keys) == 5
     monkeypatch.setattr("accelsim.study.points.code_version", lambda: "other")
     assert point_key(CHIP, "t", MappingOptions()) not in keys
+
+
+def test_a_study_hands_every_mapping_option_to_the_simulator(monkeypatch):
+    options = {
+        "objective": "energy",
+        "between_layers": "keep",
+        "together": True,
+        "balance_filters": True,
+        "order_channels": True,
+        "toggles": "off",
+        "seed": 3,
+    }
+    assert {*options, "skip_unsupported"} == set(MappingOptions.model_fields)
+    given = {}
+
+    def seen(trace, chip, **arguments):
+        given.update(arguments)
+        raise TraceError("seen")
+
+    monkeypatch.setattr("accelsim.study.points.simulate", seen)
+    trace = zoo.digits_trace("digits-mlp")
+    point = Point(
+        number=0,
+        key="k",
+        chip=CHIP,
+        settings={},
+        trace=TraceFile("t", trace.content_hash),
+        mapping=MappingOptions(**options),
+        keep=Keep(),
+        code="c",
+    )
+    with pytest.raises(TraceError, match="seen"):
+        _simulated(point, trace)
+    assert given.items() >= options.items()
 
 
 def test_a_network_by_name_is_written_once_and_a_file_is_used_as_it_is(cache, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from accelsim.errors import InputError
 from accelsim.hardware import load_hardware
 from accelsim.report import write_run
 from accelsim.simulation import simulate
@@ -57,3 +58,13 @@ def test_the_comparison_has_the_cycles_of_both_summaries(trace: NetworkTrace, tm
 def test_one_chip_is_compared_with_nothing(trace: NetworkTrace, tmp_path: Path) -> None:
     run_on_chips(trace, [load_hardware(CHIPS[0])], tmp_path)
     assert not list(tmp_path.glob("compare.*"))
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(
+    trace: NetworkTrace, tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("")
+    told: list[str] = []
+    with pytest.raises(InputError, match="taken is no folder"):
+        run_on_chips(trace, [load_hardware(CHIPS[0])], tmp_path / "taken" / "out", progress=told.append)
+    assert told == []

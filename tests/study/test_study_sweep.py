@@ -63,6 +63,22 @@ def test_every_chip_is_checked_before_any_runs(npz: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
+def test_a_sentence_of_a_grid_says_where_in_the_grid_it_stands(npz: Path, tmp_path: Path) -> None:
+    grid = points(["pe_array.rows=2,4", "pe_array.columns=4,8"])
+    done = run_sweep(npz, "both-skip-16x16", [], grid, tmp_path / "out", workers=1)
+    assert [text.partition(":")[0] for text in done.sentences] == [
+        "pe_array.rows 2, 8 columns",
+        "pe_array.rows 4, 8 columns",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_point_runs(npz: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(InputError, match=r"net\.npz is no folder"):
+        run_sweep(npz, "both-skip-16x16", [], points(["pe_array.rows=2,4"]), npz, progress=told.append)
+    assert told == []
+
+
 def test_three_axes_have_a_table_and_no_picture(npz: Path, tmp_path: Path) -> None:
     grid = points(["pe_array.rows=2,4", "pe_array.columns=4", "pe_array.lanes=1"])
     done = run_sweep(npz, "both-skip-16x16", [], grid, tmp_path / "out", workers=1)

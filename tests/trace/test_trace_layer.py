@@ -30,6 +30,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
     "channels": ((WEIGHTS, ACTIVATIONS[..., :1]), {}, "1 groups of 2 weight channels do not make 1 activation"),
     "groups": ((WEIGHTS, ACTIVATIONS), {"groups": 3}, "3 groups of 2"),
     "stride": ((WEIGHTS, ACTIVATIONS), {"stride": 0}, "stride must be one or two integers of at least 1, not 0"),
+    "three paddings": ((WEIGHTS, ACTIVATIONS), {"padding": (1, 1, 1)}, r"one, two or four integers, not \(1, 1, 1\)"),
     "padding": ((WEIGHTS, ACTIVATIONS), {"padding": (1, 1, 1, -1)}, "padding must not be negative"),
     "too large a kernel": ((WEIGHTS, ACTIVATIONS), {"dilation": 3}, "no output"),
     "zero point": ((WEIGHTS, ACTIVATIONS), {"activation_zero_point": 256}, "must be a value of uint8, not 256"),
