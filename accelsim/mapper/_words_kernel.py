@@ -50,6 +50,18 @@ def sums_and_peaks(sizes_of, extents, layer, rows, columns):
 
 
 @kernel
+def held_words(words, order, counts, uses, resident):
+    """Words that the buffer holds at the peak of a plan; `words` as of `sums_and_peaks`."""
+    held = np.int64(0)
+    for operand in range(3):
+        once, peak = words[0, operand], words[1, operand]
+        if resident[operand]:
+            peak = least_resident(order, counts, uses[operand], peak, peak, once)
+        held += peak
+    return held
+
+
+@kernel
 def fewest_words(space, uses, extents, layer, rows_of, columns_of, buffer_words, most_words):
     """The plan that moves fewest words.
 
@@ -66,6 +78,7 @@ def fewest_words(space, uses, extents, layer, rows_of, columns_of, buffer_words,
     tilings, choices, _, orders, orders_of, residents, _ = space
     best, plan = most_words, np.zeros(13, np.int64)
     sizes_of = np.empty(5, np.int64)
+    times = np.empty(3, np.int64)  # that an operand which is not resident is opened; outputs go both ways
     for tiling in range(tilings.shape[0]):
         for loop in range(5):
             sizes_of[loop] = choices[loop, tilings[tiling, loop]]
@@ -77,16 +90,18 @@ def fewest_words(space, uses, extents, layer, rows_of, columns_of, buffer_words,
         counts = counts_of(sizes_of, extents)
         cut = cut_loops(counts)
         for o in range(orders_of[cut]):
+            for operand in range(3):
+                opened = multiplicity(orders[cut, o], counts, uses[operand], False)
+                times[operand] = 2 * opened - 1 if operand == 2 else opened
             for r in range(residents.shape[0]):
-                held = moved = np.int64(0)
+                moved = np.int64(0)
                 for operand in range(3):
-                    once, peak, kept = words[0, operand], words[1, operand], residents[r, operand] > 0
-                    times = multiplicity(orders[cut, o], counts, uses[operand], kept)
-                    moved += (2 * times - 1 if operand == 2 else times) * once
-                    if kept:
-                        peak = least_resident(orders[cut, o], counts, uses[operand], peak, peak, once)
-                    held += peak
-                if held <= buffer_words and moved < best:
+                    moved += words[0, operand] * (1 if residents[r, operand] else times[operand])
+                # Few plans move less than the best: only these are asked what they hold.
+                if (
+                    moved < best
+                    and held_words(words, orders[cut, o], counts, uses, residents[r]) <= buffer_words
+                ):
                     best = moved
                     plan[:5], plan[5:10], plan[10:] = sizes_of, orders[cut, o], residents[r]
     return best, plan
