@@ -35,18 +35,16 @@ def spans(size, output_extent, input_extent, kernel, stride, pad, dilation, used
 
 
 @kernel
-def sums_and_peaks(sizes_of, extents, layer, rows, columns):
-    """Words of weights, activations, outputs: all tiles together, the largest tile: int64 [2, 3]."""
+def sums_and_peaks(sizes_of, extents, layer, rows, columns, found):
+    """Words of weights, activations, outputs: of all tiles, of the largest one: written to int64 [2, 3]."""
     n, k, c, p, q = sizes_of
     taps = layer[KERNEL_H] * layer[KERNEL_W]
-    found = np.empty((2, 3), np.int64)
     found[0, 0] = extents[1] * extents[2] * taps
     found[1, 0] = k * c * taps
     found[0, 1] = extents[0] * extents[2] * rows[0] * columns[0]
     found[1, 1] = n * c * rows[1] * columns[1]
     found[0, 2] = extents[0] * extents[1] * extents[3] * extents[4]
     found[1, 2] = n * k * p * q
-    return found
 
 
 @kernel
@@ -79,13 +77,15 @@ def fewest_words(space, uses, extents, layer, rows_of, columns_of, buffer_words,
     best, plan = most_words, np.zeros(13, np.int64)
     sizes_of = np.empty(5, np.int64)
     times = np.empty(3, np.int64)  # that an operand which is not resident is opened; outputs go both ways
+    words = np.empty((2, 3), np.int64)
     for tiling in range(tilings.shape[0]):
         for loop in range(5):
             sizes_of[loop] = choices[loop, tilings[tiling, loop]]
-        words = sums_and_peaks(
-            sizes_of, extents, layer, rows_of[tilings[tiling, 3]], columns_of[tilings[tiling, 4]]
-        )
-        if words[1].sum() > buffer_words or words[0].sum() >= best:
+        rows, columns = rows_of[tilings[tiling, 3]], columns_of[tilings[tiling, 4]]
+        sums_and_peaks(sizes_of, extents, layer, rows, columns, words)
+        if words[1, 0] + words[1, 1] + words[1, 2] > buffer_words:
+            continue
+        if words[0, 0] + words[0, 1] + words[0, 2] >= best:
             continue
         counts = counts_of(sizes_of, extents)
         cut = cut_loops(counts)
