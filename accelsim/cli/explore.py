@@ -1,6 +1,7 @@
 """sweep, between-layers, hold, verify, reproduce, formats."""
 
 import json
+import sys
 from functools import partial
 from pathlib import Path
 from textwrap import fill
@@ -228,7 +229,11 @@ def reproduce(
                 print(f"{key:<18} {entry.title}\n{'':<18} {entry.source}")
         return
     names = list(ENTRIES) if name == "all" else [name]
-    done = {key: reproduced(key, seed, out) for key in names}
+    done = {}
+    with steps(name, len(names)) as progress:
+        for key in names:
+            done[key] = reproduced(key, seed, out)
+            progress(key)
     missed = {key: ENTRIES[key].misses(tables) for key, tables in done.items()}
     if as_json:
         show(
@@ -251,6 +256,9 @@ def reproduce(
         verdict = "every value within its band" if not missed[key] else "\n".join(missed[key])
         print(f"{bands} band{'s' * (bands > 1)}: {verdict}\n" if bands else "no bands: printed, not judged\n")
     if any(missed.values()):
+        if len(names) > 1:
+            told = (f"{key} ({len(texts)})" for key, texts in missed.items() if texts)
+            print(f"outside of bands: {', '.join(told)}", file=sys.stderr)
         raise typer.Exit(1)
 
 

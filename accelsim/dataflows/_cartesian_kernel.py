@@ -12,15 +12,14 @@ from accelsim.dataflows._cartesian_banks import (
     DRAIN_RATE,
     HALO_RATE,
     PER_STEP_A,
-    PER_STEP_W,
     PIPELINE,
-    PLANES,
     ROWS,
     SUMS_HELD,
     WORD_BYTES,
-    lengths,
+    longest,
+    new_queues,
     run_channel,
-    take_one,
+    spread_weights,
 )
 from accelsim.dataflows._cartesian_lists import (
     DILATION_H,
@@ -70,10 +69,13 @@ from accelsim.jit import kernel
     CYCLES,
 ) = range(18)
 SUMS = 18
+# Of a list of activations, all PEs together.
+RECEIVERS, VECTORS, ENTRIES, STORED_BYTES, STORED_WORDS = range(5)
+OF_LIST = 5
 
 
 @kernel
-def run_pe(starts_a, of_activations, base, of_weights, edges, p, queued, sums):
+def run_pe(starts_a, of_activations, base, of_weights, edges, reach, p, queues, sums):
     """Cycles of one PE in one output group, from its start until its queues are empty.
 
     Parameters
@@ -81,59 +83,70 @@ def run_pe(starts_a, of_activations, base, of_weights, edges, p, queued, sums):
     starts_a : int64 [channels * phases + 1] of the PE
     of_activations : ys, xs, kept of `activation_lists`, and how many are kept before each
     base : int32 [entries], what an activation adds to a product's address
-    of_weights : as `weight_lists`
-    edges : p0, p1, q0, q1, and whether every product lies within
-    queued : uint64 [PLANES], lengths of the queues, changed
+    of_weights : as `weight_lists` and `spread_weights`
+    edges, reach, queues : as `run_channel`
     """
-    starts_w, before_w, before_a = of_weights[0], of_weights[5], of_activations[3]
-    queued[:] = 0
+    starts_w, steps_w, queued = of_weights[0], of_weights[6], queues[0]
+    queued[:] = np.uint64(0)
     steps = np.int64(0)
     waited = np.int64(0)
     for place in range(starts_w.size - 1):
         w0, w1, a0, a1 = starts_w[place], starts_w[place + 1], starts_a[place], starts_a[place + 1]
         if w0 == w1 or a0 == a1:
             continue
-        products = (w1 - w0) * (a1 - a0)
-        ran = run_channel(a0, a1, w0, w1, of_activations, base, of_weights, edges, p, queued)
+        sums[PRODUCTS] += (w1 - w0) * (a1 - a0)
+        ran = run_channel(a0, a1, place, of_activations, base, of_weights, edges, reach, p, queues)
         waited += ran[0]
-        sums[PRODUCTS] += products
-        sums[DONE] += products if edges[4] else ran[1]
-        kept = (before_w[w1] - before_w[w0]) * (before_a[a1] - before_a[a0])
-        sums[EFFECTUAL] += kept if edges[4] else ran[2]
-        vectors_a = (a1 - a0 + p[PER_STEP_A] - 1) // p[PER_STEP_A]
-        steps += vectors_a * ((w1 - w0 + p[PER_STEP_W] - 1) // p[PER_STEP_W])
-    while lengths(queued) > 0:
-        take_one(queued)
-        waited += 1
+        sums[DONE] += ran[1]
+        sums[EFFECTUAL] += ran[2]
+        steps += (a1 - a0 + p[PER_STEP_A] - 1) // p[PER_STEP_A] * (steps_w[place + 1] - steps_w[place])
+    waited += longest(queued)
     sums[STEPS] += steps
     sums[CONFLICT] += waited
     return steps + waited
 
 
 @kernel
-def add_reads(starts_a, first_list, starts_w, p, sums):
-    """Operands and bytes read in an output group; starts_a int64 [PEs, lists + 1], from `first_list` on."""
+def activation_reads(starts, p):
+    """What all PEs together read of each list of activations: int64 [N', lists, 5], the columns OF_LIST.
+
+    Parameters
+    ----------
+    starts : int64 [N', PEs, lists + 1], of `activation_lists`
+    """
+    batch, pes, lists = starts.shape[0], starts.shape[1], starts.shape[2] - 1
+    reads = np.zeros((batch, lists, OF_LIST), np.int64)
+    for n in range(batch):
+        for pe in range(pes):
+            for place in range(lists):
+                a = starts[n, pe, place + 1] - starts[n, pe, place]
+                if a == 0:
+                    continue
+                stored = (a * (p[BITS_A] + 4) + 7) >> 3
+                reads[n, place, RECEIVERS] += 1
+                reads[n, place, VECTORS] += (a + p[PER_STEP_A] - 1) // p[PER_STEP_A]
+                reads[n, place, ENTRIES] += a
+                reads[n, place, STORED_BYTES] += stored
+                reads[n, place, STORED_WORDS] += (stored + p[WORD_BYTES] - 1) // p[WORD_BYTES]
+    return reads
+
+
+@kernel
+def add_reads(reads, first_list, starts_w, p, sums):
+    """Operands and bytes read in an output group; reads int64 [lists, OF_LIST], from `first_list` on."""
     for place in range(starts_w.size - 1):
         w = starts_w[place + 1] - starts_w[place]
-        if w == 0:
+        of_list = reads[first_list + place]
+        if w == 0 or of_list[RECEIVERS] == 0:
             continue
-        receivers = 0
-        at = first_list + place
-        for pe in range(starts_a.shape[0]):
-            a = starts_a[pe, at + 1] - starts_a[pe, at]
-            if a == 0:
-                continue
-            receivers += 1
-            sums[READS_W] += (a + p[PER_STEP_A] - 1) // p[PER_STEP_A] * w
-            sums[READS_A] += a
-            stored = (a * (p[BITS_A] + 4) + 7) // 8
-            sums[BYTES_A] += stored
-            sums[WORDS_A] += (stored + p[WORD_BYTES] - 1) // p[WORD_BYTES]
-        if receivers:
-            stored = (w * (p[BITS_W] + 4) + 7) // 8
-            sums[BYTES_W] += stored
-            sums[WORDS_W] += (stored + p[WORD_BYTES] - 1) // p[WORD_BYTES]
-            sums[QUEUED_W] += stored * receivers
+        sums[READS_W] += of_list[VECTORS] * w
+        sums[READS_A] += of_list[ENTRIES]
+        sums[BYTES_A] += of_list[STORED_BYTES]
+        sums[WORDS_A] += of_list[STORED_WORDS]
+        stored = (w * (p[BITS_W] + 4) + 7) >> 3
+        sums[BYTES_W] += stored
+        sums[WORDS_W] += (stored + p[WORD_BYTES] - 1) // p[WORD_BYTES]
+        sums[QUEUED_W] += stored * of_list[RECEIVERS]
 
 
 @kernel
@@ -206,14 +219,14 @@ def addresses(starts, ys, xs, shape, columns):
 
 
 @kernel
-def run_pes(starts, of_activations, base, of_weights, box, shape, p, queued, cycles, sums):
+def run_pes(starts, of_activations, base, of_weights, box, shape, p, queues, cycles, sums):
     """Cycles of every PE in an output group, -1 if unmapped: written to int64 [PEs]; returns the longest.
 
     Parameters
     ----------
     starts : int64 [PEs, channels * phases + 1]
     """
-    longest = np.int64(0)
+    slowest, reach = np.int64(0), (shape[REACH_H], shape[REACH_W])
     for pe in range(cycles.size):
         top, bottom, left, right = rectangle(pe, shape, p[COLUMNS])
         cycles[pe] = -1
@@ -221,11 +234,11 @@ def run_pes(starts, of_activations, base, of_weights, box, shape, p, queued, cyc
             inside = top - shape[REACH_H] + 1 >= box[6] and bottom <= box[7]
             inside = inside and left - shape[REACH_W] + 1 >= box[8] and right <= box[9]
             edges = (box[6], box[7], box[8], box[9], inside)
-            cycles[pe] = run_pe(starts[pe], of_activations, base, of_weights, edges, p, queued, sums)
-        longest = max(longest, cycles[pe])
+            cycles[pe] = run_pe(starts[pe], of_activations, base, of_weights, edges, reach, p, queues, sums)
+        slowest = max(slowest, cycles[pe])
     for pe in range(cycles.size):
-        sums[IMBALANCE if cycles[pe] >= 0 else UNMAPPED] += longest - max(cycles[pe], 0)
-    return longest
+        sums[IMBALANCE if cycles[pe] >= 0 else UNMAPPED] += slowest - max(cycles[pe], 0)
+    return slowest
 
 
 @kernel
@@ -251,11 +264,11 @@ def count_tile(box, groups, geometry, group_filters, group_channels, p, weights,
         activations, box, groups, group_channels, geometry, p[ROWS], p[COLUMNS], shape
     )
     of_activations = (ys, xs, kept, kept_before(kept))
-    base = addresses(starts, ys, xs, shape, p[COLUMNS])
+    base, reads = addresses(starts, ys, xs, shape, p[COLUMNS]), activation_reads(starts, p)
     widest, halo = halos(shape, box)
     lists = (box[5] - box[4]) * geometry[STRIDE_H] * geometry[STRIDE_W]
     positions = (box[7] - box[6]) * (box[9] - box[8])
-    queued = np.zeros(PLANES, np.uint64)
+    queues = new_queues()
     cycles = np.zeros(p[ROWS] * p[COLUMNS], np.int64)
     barrier = np.int64(0)
     drained = np.int64(0)
@@ -267,14 +280,15 @@ def count_tile(box, groups, geometry, group_filters, group_channels, p, weights,
         first_list = (group - groups[0]) * lists
         for k in range(first, end, block):
             filters = min(block, end - k)
-            of_weights = weight_lists(weights, k, k + filters, box[4], box[5], geometry, area, width)
+            lists_w = weight_lists(weights, k, k + filters, box[4], box[5], geometry, area, width)
+            of_weights = (*lists_w, *spread_weights(lists_w[0], lists_w[1], p))
             for n in range(starts.shape[0]):
-                add_reads(starts[n], first_list, of_weights[0], p, sums)
+                add_reads(reads[n], first_list, of_weights[0], p, sums)
                 began = max(barrier, drained_before)
                 sums[DRAIN_WAIT] += began - barrier
                 barrier = began + run_pes(
                     starts[n, :, first_list : first_list + lists + 1], of_activations, base, of_weights, box,
-                    shape, p, queued, cycles, sums,
+                    shape, p, queues, cycles, sums,
                 )  # fmt: skip
                 drained_before = drained
                 drained = max(drained, barrier) + (filters * widest + p[HALO_RATE] - 1) // p[HALO_RATE]

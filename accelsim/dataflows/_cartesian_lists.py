@@ -103,6 +103,27 @@ def activation_lists(nonzero, box, groups, group_channels, geometry, rows, colum
 
 
 @kernel
+def taps_of(g):
+    """Taps of each phase, in the order of their rows: (int64 [phases + 1] first of each, int64 [taps, 4]).
+
+    A tap is its place in the filter, and how many u and v it lies from the phase's first.
+    """
+    phases = g[STRIDE_H] * g[STRIDE_W]
+    first, taps = np.zeros(phases + 1, np.int64), np.empty((g[KERNEL_H] * g[KERNEL_W], 4), np.int64)
+    count = 0
+    for phase in range(phases):
+        for r in range(g[KERNEL_H]):
+            for s in range(g[KERNEL_W]):
+                down, across = r * g[DILATION_H], s * g[DILATION_W]
+                if down % g[STRIDE_H] == phase // g[STRIDE_W] and across % g[STRIDE_W] == phase % g[STRIDE_W]:
+                    taps[count, 0], taps[count, 1] = r, s
+                    taps[count, 2], taps[count, 3] = down // g[STRIDE_H], across // g[STRIDE_W]
+                    count += 1
+        first[phase + 1] = count
+    return first, taps
+
+
+@kernel
 def weight_lists(nonzero, k0, k1, c0, c1, geometry, area, width):
     """Entries of every (channel, phase) of a block of filters.
 
@@ -121,6 +142,7 @@ def weight_lists(nonzero, k0, k1, c0, c1, geometry, area, width):
     g = geometry
     phases = g[STRIDE_H] * g[STRIDE_W]
     lists = (c1 - c0) * phases
+    first_tap, taps = taps_of(g)
     most = (c1 - c0) * (k1 - k0) * g[KERNEL_H] * g[KERNEL_W]
     starts = np.zeros(lists + 1, np.int64)
     bank = np.empty(most, np.int32)
@@ -130,31 +152,23 @@ def weight_lists(nonzero, k0, k1, c0, c1, geometry, area, width):
     count = np.int64(0)
     for place in range(lists):
         starts[place] = count
-        filters = nonzero[c0 + place // phases]
-        phase_h, phase_w = place % phases // g[STRIDE_W], place % g[STRIDE_W]
+        filters, phase = nonzero[c0 + place // phases], place % phases
         zeros = np.int64(0)
         end = count
         for k in range(k0, k1):
-            for r in range(g[KERNEL_H]):
-                if r * g[DILATION_H] % g[STRIDE_H] != phase_h:
-                    continue
-                for s in range(g[KERNEL_W]):
-                    if s * g[DILATION_W] % g[STRIDE_W] != phase_w:
-                        continue
-                    some = filters[k, r, s]
-                    if some or zeros == RUN:
-                        j = r * g[DILATION_H] // g[STRIDE_H]
-                        left = s * g[DILATION_W] // g[STRIDE_W]
-                        bank[count] = (k - k0) * area - j * width - left
-                        js[count] = j
-                        ls[count] = left
-                        kept[count] = some
-                        count += 1
-                        zeros = np.int64(0)
-                        if some:
-                            end = count
-                    else:
-                        zeros += 1
+            for tap in range(first_tap[phase], first_tap[phase + 1]):
+                some = filters[k, taps[tap, 0], taps[tap, 1]]
+                if some or zeros == RUN:
+                    bank[count] = (k - k0) * area - taps[tap, 2] * width - taps[tap, 3]
+                    js[count] = taps[tap, 2]
+                    ls[count] = taps[tap, 3]
+                    kept[count] = some
+                    count += 1
+                    zeros = np.int64(0)
+                    if some:
+                        end = count
+                else:
+                    zeros += 1
         count = end
     starts[lists] = count
     kept = kept[:count].copy()

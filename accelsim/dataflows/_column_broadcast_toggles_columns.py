@@ -31,7 +31,7 @@ def differences_of(weights, zeros):
 
     Parameters
     ----------
-    weights : int16 [K, C]; zeros : int32 [K]
+    weights : int8, uint8 or int16 [K, C]; zeros : int32 [K]
     """
     found = np.zeros(2 * HALF_TABLE, np.uint8)
     for k in range(weights.shape[0]):

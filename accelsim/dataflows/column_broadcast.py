@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.dataflows import _column_broadcast_kernel as at
+from accelsim.dataflows._column_broadcast_toggles_columns import HALF_TABLE, differences_of
 from accelsim.dataflows._counters import counters_table
 from accelsim.dataflows._estimate_kernel import COLUMN_BROADCAST
 from accelsim.formats.relative_csc import column_entries
@@ -73,19 +74,17 @@ def refusal(trace: LayerTrace, chip: Accelerator) -> str | None:
 def _misfit(trace: LayerTrace, array: ColumnBroadcastArray) -> str | None:
     """Why its entries cannot hold a layer's weights, or None."""
     bits, zeros = array.stored_weight_bits, trace.weight_zero_points
-    weights = trace.weights.astype(np.int16)
-    if zeros.any():
-        weights -= zeros.astype(np.int16).reshape(-1, 1, 1, 1)
+    found = differences_of(trace.weights.reshape(len(zeros), -1), zeros)
     if not array.codebook:
-        low, high, half = int(weights.min()), int(weights.max()), 1 << (bits - 1)
+        differences = np.flatnonzero(found) - HALF_TABLE
+        low, high, half = int(differences[0]), int(differences[-1]), 1 << (bits - 1)
         if -half <= low and high < half:
             return None
         return (
             f"weights are {low} to {high} above their zero points, {bits} bits hold {-half} to {half - 1} "
             "(pe_array.stored_weight_bits)"
         )
-    found = np.bincount((weights + 512).reshape(-1))
-    different = int(np.count_nonzero(found)) - int(found.size > 512 and found[512] > 0)
+    different = int(np.count_nonzero(found)) - int(found[HALF_TABLE])
     if different == 1 << bits:  # one more, if a zero is ever stored
         different += int(column_entries(trace.weights, zeros, array.multipliers, array.cell_filters)[1].any())
     if different <= 1 << bits:

@@ -35,18 +35,28 @@ def spans(size, output_extent, input_extent, kernel, stride, pad, dilation, used
 
 
 @kernel
-def sums_and_peaks(sizes_of, extents, layer, rows, columns):
-    """Words of weights, activations, outputs: all tiles together, the largest tile: int64 [2, 3]."""
+def sums_and_peaks(sizes_of, extents, layer, rows, columns, found):
+    """Words of weights, activations, outputs: of all tiles, of the largest one: written to int64 [2, 3]."""
     n, k, c, p, q = sizes_of
     taps = layer[KERNEL_H] * layer[KERNEL_W]
-    found = np.empty((2, 3), np.int64)
     found[0, 0] = extents[1] * extents[2] * taps
     found[1, 0] = k * c * taps
     found[0, 1] = extents[0] * extents[2] * rows[0] * columns[0]
     found[1, 1] = n * c * rows[1] * columns[1]
     found[0, 2] = extents[0] * extents[1] * extents[3] * extents[4]
     found[1, 2] = n * k * p * q
-    return found
+
+
+@kernel
+def held_words(words, order, counts, uses, resident):
+    """Words that the buffer holds at the peak of a plan; `words` as of `sums_and_peaks`."""
+    held = np.int64(0)
+    for operand in range(3):
+        once, peak = words[0, operand], words[1, operand]
+        if resident[operand]:
+            peak = least_resident(order, counts, uses[operand], peak, peak, once)
+        held += peak
+    return held
 
 
 @kernel
@@ -66,27 +76,32 @@ def fewest_words(space, uses, extents, layer, rows_of, columns_of, buffer_words,
     tilings, choices, _, orders, orders_of, residents, _ = space
     best, plan = most_words, np.zeros(13, np.int64)
     sizes_of = np.empty(5, np.int64)
+    times = np.empty(3, np.int64)  # that an operand which is not resident is opened; outputs go both ways
+    words = np.empty((2, 3), np.int64)
     for tiling in range(tilings.shape[0]):
         for loop in range(5):
             sizes_of[loop] = choices[loop, tilings[tiling, loop]]
-        words = sums_and_peaks(
-            sizes_of, extents, layer, rows_of[tilings[tiling, 3]], columns_of[tilings[tiling, 4]]
-        )
-        if words[1].sum() > buffer_words or words[0].sum() >= best:
+        rows, columns = rows_of[tilings[tiling, 3]], columns_of[tilings[tiling, 4]]
+        sums_and_peaks(sizes_of, extents, layer, rows, columns, words)
+        if words[1, 0] + words[1, 1] + words[1, 2] > buffer_words:
+            continue
+        if words[0, 0] + words[0, 1] + words[0, 2] >= best:
             continue
         counts = counts_of(sizes_of, extents)
         cut = cut_loops(counts)
         for o in range(orders_of[cut]):
+            for operand in range(3):
+                opened = multiplicity(orders[cut, o], counts, uses[operand], False)
+                times[operand] = 2 * opened - 1 if operand == 2 else opened
             for r in range(residents.shape[0]):
-                held = moved = np.int64(0)
+                moved = np.int64(0)
                 for operand in range(3):
-                    once, peak, kept = words[0, operand], words[1, operand], residents[r, operand] > 0
-                    times = multiplicity(orders[cut, o], counts, uses[operand], kept)
-                    moved += (2 * times - 1 if operand == 2 else times) * once
-                    if kept:
-                        peak = least_resident(orders[cut, o], counts, uses[operand], peak, peak, once)
-                    held += peak
-                if held <= buffer_words and moved < best:
+                    moved += words[0, operand] * (1 if residents[r, operand] else times[operand])
+                # Few plans move less than the best: only these are asked what they hold.
+                if (
+                    moved < best
+                    and held_words(words, orders[cut, o], counts, uses, residents[r]) <= buffer_words
+                ):
                     best = moved
                     plan[:5], plan[5:10], plan[10:] = sizes_of, orders[cut, o], residents[r]
     return best, plan

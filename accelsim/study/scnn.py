@@ -75,10 +75,16 @@ def layer_counters(
     layer: Layer, densities: tuple[float, float], chip: Accelerator, seed: int
 ) -> dict[str, int]:
     """Every counter of a layer as one tile, with independent zeros of these densities."""
+    return dict(zip(COUNTERS, _counted(layer, densities, chip, seed), strict=True))
+
+
+@cache
+def _counted(layer: Layer, densities: tuple[float, float], chip: Accelerator, seed: int) -> tuple[int, ...]:
+    """The same, in their order; SCNN's tables and those of its energy ask for the same ones."""
     trace = synthetic_layer(layer, *densities, seed, correlated=False)
     dataflow = DATAFLOWS[chip.dataflow]
     counted = dataflow.tile_counters(dataflow.prepare(trace, chip), tile_boxes(whole(layer), layer), chip)[0]
-    return dict(zip(COUNTERS, counted.tolist(), strict=True))
+    return tuple(counted.tolist())
 
 
 def layer_table(seed: int = 0) -> "pd.DataFrame":

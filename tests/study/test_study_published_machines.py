@@ -80,3 +80,50 @@ def test_a_value_outside_of_its_band_is_an_exit_code_and_a_sentence(monkeypatch:
     assert len(json.loads(run.stdout)["x"]["outside_of_bands"]) == 3
     monkeypatch.setitem(reproduce.ENTRIES, "x", dataclasses.replace(entry, bands=()))
     assert "no bands: printed, not judged" in CliRunner().invoke(app, ["reproduce", "x"]).stdout
+
+
+def test_all_goes_on_after_a_miss_and_names_what_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry(difference: float) -> Entry:
+        table = pd.DataFrame({"layer": ["a"], "difference_percent": [difference]})
+        bands = (Band("t", "difference_percent", -10, 10),)
+        return Entry(f"differs by {difference}", "source", lambda seed: {"t": table}, bands=bands)
+
+    monkeypatch.setattr(reproduce, "ENTRIES", {"x": entry(-12), "y": entry(1), "z": entry(30)})
+    run = CliRunner().invoke(app, ["reproduce", "all"])
+    assert run.exit_code == 1
+    assert run.stderr == "outside of bands: x (1), z (1)\n"
+    assert run.stdout.index("y: differs by 1") < run.stdout.index("z: differs by 30")
+
+
+def test_an_interrupt_is_130_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(seed: int) -> dict[str, pd.DataFrame]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(reproduce.ENTRIES, "x", Entry("title", "source", interrupted))
+    run = CliRunner().invoke(app, ["reproduce", "x"])
+    assert (run.exit_code, run.stderr) == (130, "interrupted\n")
+
+
+def test_counters_of_a_layer_on_several_chips_are_those_of_each_chips_own_run() -> None:
+    """PEs and depths differ; the layer is drawn once, its columns counted once for chips of the same PEs."""
+    row = {"layer": "a", "outputs": 90, "inputs": 70, "weight_percent": 9, "activation_percent": 35}
+    settings = [["pe_array.queue_depth=1"], ["pe_array.queue_depth=31"], ["pe_array.columns=4"]]
+    chips = [load_hardware("eie-64", overrides) for overrides in settings]
+    trace = eie.layer_trace(row, 0)
+    found = eie.counters(trace, chips)
+    for chip, counted in zip(chips, found, strict=True):
+        totals = eie.run(trace, chip).totals
+        assert {name: totals[name] for name in counted} == counted
+    assert len({counted["compute_cycles"] for counted in found}) == 3
+
+
+def test_a_layer_drawn_in_parts_is_the_layer_drawn_at_once() -> None:
+    row = {"layer": "a", "outputs": 301, "inputs": 999, "weight_percent": 9, "activation_percent": 35}
+    generator = np.random.default_rng([3, 301, 999])
+    weights = generator.integers(1, 16, (301, 999), np.int8)
+    weights *= generator.random((301, 999), np.float32) < 0.09
+    activations = generator.integers(1, 255, (1, 999), np.uint8)
+    activations *= generator.random((1, 999), np.float32) < 0.35
+    trace = eie.layer_trace(row, 3)
+    np.testing.assert_array_equal(trace.weights.reshape(301, 999), weights)
+    np.testing.assert_array_equal(trace.activations.reshape(1, 999), activations)
