@@ -30,9 +30,9 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# A file's tests go to one process: two would compile the same kernels at once.
+# A file's tests go to one process, in the order of tests/conftest.py: two would compile the same kernels at once.
 unit: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile \
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
 	  -m "not network and not notebook and not docs and not browser and not kill"
 
 network: install

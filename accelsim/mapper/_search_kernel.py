@@ -153,7 +153,7 @@ def search(space, rows, costs, objective, prices, machine, problem, memory, fron
     """
     tilings, choices, widths, orders, orders_of, residents, every = space
     uses, extents, layer, _, _, _, sizes = problem
-    members, walks = 0, 0
+    members, walks = np.int64(0), 0  # typed: a literal would compile all that is called with it twice
     best = (np.inf, np.inf)
     pareto = objective == at.PARETO
     ranks[:] = np.inf

@@ -29,6 +29,7 @@ def test_run_prints_tables_and_leaves_a_folder_per_chip(run: Run, npz: Path, tmp
     assert (tmp_path / "out" / "net" / "compare.svg").is_file()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_json_is_all_that_is_printed(run: Run, npz: Path) -> None:
     document = json.loads(run("run", npz, "--json").stdout)
     rows = document[str(npz)]
@@ -45,6 +46,7 @@ def test_json_is_all_that_is_printed(run: Run, npz: Path) -> None:
         json.loads(run(*command, "--json").stdout)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_chip_whose_dram_is_priced_as_another_is_told_by_check_and_run(
     run: Run, npz: Path, tmp_path: Path
 ) -> None:
@@ -65,12 +67,14 @@ def test_verify_takes_every_shipped_chip(run: Run) -> None:
     assert all(report["drawn"] >= 1 and report["differences"] == [] for report in reports)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_baseline_is_the_one_that_was_asked_for(run: Run, npz: Path) -> None:
     rows = json.loads(run("run", npz, *TWO, "--baseline", "both-skip-16x16", "--json").stdout)[str(npz)]
     assert {row["baseline"] for row in rows} == {"both-skip-16x16"}
     assert rows[1]["speedup"] == 1
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_an_override_reaches_every_chip(run: Run, npz: Path) -> None:
     small, large = (
         json.loads(run("run", npz, *TWO, "--set", f"pe_array.rows={rows}", "--json").stdout)[str(npz)]
@@ -79,6 +83,7 @@ def test_an_override_reaches_every_chip(run: Run, npz: Path) -> None:
     assert all(a["cycles_mean"] > b["cycles_mean"] for a, b in zip(small, large, strict=True))
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_same_command_twice_and_with_one_or_two_threads_gives_the_same_bytes(
     run: Run, npz: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +118,7 @@ def test_a_finished_run_can_be_drawn_and_compared(run: Run, npz: Path, tmp_path:
     failed(run("compare", dense, "nothing"), 2, "nothing/summary.json")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_hardware_shown_is_a_file_that_runs(run: Run, npz: Path, tmp_path: Path) -> None:
     shown = run("hardware", "show", "both-skip-16x16", "--set", "pe_array.rows=4").stdout
     (tmp_path / "mine.yaml").write_text(shown.replace("name: both-skip-16x16", "name: mine"))
@@ -214,6 +220,7 @@ def test_a_failed_audit_is_exit_code_1_with_both_numbers(
     assert len(numbers) >= 2
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_import_writes_a_trace_that_runs(run: Run, tmp_path: Path) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -242,6 +249,7 @@ def test_import_writes_a_trace_that_runs(run: Run, tmp_path: Path) -> None:
     assert run("run", "m.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_prune_writes_a_trace_that_says_what_it_is(run: Run, npz: Path, tmp_path: Path) -> None:
     result = run("prune", npz, "--density", 0.2, "--out", "p.safetensors")
     assert result.exit_code == 0, result.output
@@ -263,6 +271,7 @@ def test_prune_writes_a_trace_that_says_what_it_is(run: Run, npz: Path, tmp_path
     assert run("prune", npz, "--density", 0.5, "--structure", "n_m", "--out", "p.safetensors").exit_code == 0
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_fewer_bits_and_codebooks_are_commands(run: Run, npz: Path) -> None:
     rows = json.loads(run("quantise", npz, "--bits", 4, "--out", "q.safetensors", "--json").stdout)["layers"]
     assert all(0 < row["relative_error_fraction"] < 0.1 for row in rows)
@@ -271,6 +280,7 @@ def test_fewer_bits_and_codebooks_are_commands(run: Run, npz: Path) -> None:
     assert run("run", "s.safetensors", "--hardware", "both-skip-16x16").exit_code == 0
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_topology_becomes_a_trace_with_synthetic_zeros(run: Run, tmp_path: Path) -> None:
     (tmp_path / "net.csv").write_text("Layer, H, W, R, S, C, K, stride,\nconv1, 8, 8, 3, 3, 16, 8, 1,\n")
     result = run(
@@ -297,6 +307,7 @@ def test_every_command_is_in_the_help_and_has_json(run: Run) -> None:
         assert "--json" in run(command, "--help").stdout
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     conv = from_arrays(
@@ -322,6 +333,7 @@ def test_skipped_layers_are_skipped_on_every_chip_and_listed(run: Run, tmp_path:
     assert [point["left_out"] for point in json.loads(swept.stdout)["points"]] == ["conv1", "conv1"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_map_shows_the_best_plan_and_those_that_none_dominates(run: Run, npz: Path, tmp_path: Path) -> None:
     result = run("map", npz, "--layer", "a", "--objective", "energy", "--fix", "tile_p=2", "--out", "out")
     assert result.exit_code == 0, result.output
@@ -337,6 +349,7 @@ def test_map_shows_the_best_plan_and_those_that_none_dominates(run: Run, npz: Pa
     assert run("run", npz, *ONE, "--plans", plans, "--objective", "dram").exit_code == 0
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_plans_file_may_leave_cells_to_the_mapper(run: Run, npz: Path, tmp_path: Path) -> None:
     file = tmp_path / "plans.csv"
     file.write_text("layer,order,tile_n,tile_k,tile_c,tile_p,tile_q,resident,spatial\na,,,,,3,,none,\n")

@@ -9,7 +9,7 @@ CHIP = "results/net/both-skip-16x16"
 
 
 @pytest.fixture
-def done(run, npz):
+def done(run, npz, without_pictures):
     told = run("run", npz, "--hardware", "both-skip-16x16", "--seed", 4, "--together", "--timeline-tiles", 5)
     assert told.exit_code == 0, told.output
     return npz

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_results import failed
 from typer.testing import Result
 
 Run = Callable[..., Result]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_roofline_of_one_run_and_of_two(run: Run, npz: Path, tmp_path: Path) -> None:
     chips = ("--hardware", "dense-16x16", "--hardware", "both-skip-16x16")
     assert run("run", npz, *chips, "--out", "out").exit_code == 0
@@ -25,6 +27,7 @@ def test_a_roofline_of_one_run_and_of_two(run: Run, npz: Path, tmp_path: Path) -
     failed(run("roofline", "out/net/dense-16x16", "--cpu", "mine.csv"), 2, "mine.csv: cannot be read")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_ceilings_measured_are_a_file_that_the_roofline_takes(run: Run, npz: Path) -> None:
     assert "int8 tops" in run("ceilings", "--seconds", 0.02, "--out", "cpu.csv").stdout
     run("run", npz, "--hardware", "dense-16x16", "--out", "out")
@@ -76,6 +79,7 @@ def test_hold_prints_a_row_per_policy_and_order(run: Run, npz: Path) -> None:
     assert [row["policy"] for row in rows] == ["compute", "gate, without hold", "gate"]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_says_how_it_counted_toggles(run: Run, npz: Path, tmp_path: Path) -> None:
     result = run("run", npz, "--hardware", "dense-16x16", "--toggles", "sampled", "--order-channels")
     assert result.exit_code == 0, result.output

@@ -106,6 +106,7 @@ def test_headings_say_their_scope_and_sortable_ones_their_order(text):
     assert all(attrs["aria-label"] for attrs in Page(text).named("svg"))
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_text_of_a_run_is_text_whatever_it_says(tmp_path):
     on = chip(description=HOSTILE)
     layers = (array_layer(HOSTILE, on), array_layer("plain", on))
@@ -152,6 +153,7 @@ def test_the_layer_table_has_a_row_per_input_and_layer(folder, text):
     assert [int(cell.replace(",", "")) for cell in rows[width + at :: width]] == run.layers["cycles"].tolist()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_long_run_shows_the_longest_layers_and_says_so(tmp_path, monkeypatch):
     write_run(result(layers=6), tmp_path)
     monkeypatch.setattr("accelsim.report.html.run_report.MOST_ROWS", 3)
@@ -197,6 +199,7 @@ def test_every_bar_and_point_says_its_value(folder):
     assert len(re.findall(r"<title>", pictures["roofline"].svg)) == 3
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_says_its_command_or_its_equal(folder, text, tmp_path):
     assert "<code>accelsim run toy.npz --hardware sparse.yaml</code>" in text
     facts = {"seed": 3, "objective": "dram", "between_layers": "keep", "filters": "x"}
@@ -233,6 +236,7 @@ def test_a_chips_key_has_the_source_of_its_file_unless_it_was_changed():
     assert {row["source"] for row in chip_rows(chip())} == {"as given"}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_pes_of_another_run_are_refused(folder, tmp_path):
     write_run(result(load_hardware("both-skip-16x16")), tmp_path)
     assert "accelsim heatmap TRACE RUN_FOLDER" in run_page(tmp_path)

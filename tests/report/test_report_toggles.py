@@ -33,6 +33,7 @@ def layer(size: int = 6, inputs: int = 1) -> LayerTrace:
     return from_arrays(weights, np.repeat(activations, inputs, axis=0), padding=1)
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_counts_what_its_tiles_toggle_and_pays_for_it(tmp_path: Path) -> None:
     trace, chip = layer(), load_hardware("both-skip-16x16")
     run = simulate(trace, chip, toggles="exact")
@@ -61,6 +62,7 @@ def test_a_run_counts_what_its_tiles_toggle_and_pays_for_it(tmp_path: Path) -> N
     assert sum(row.count for _, row in dearer.bill if row.component == "wires") == toggles
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_without_toggles_nothing_is_said_of_them(tmp_path: Path) -> None:
     run = simulate(layer(), "both-skip-16x16", toggles="off")
     write_run(run, tmp_path)
@@ -182,6 +184,7 @@ def test_plans_that_order_the_same_tiles_otherwise_share_a_sample() -> None:
     assert reuse.counts["toggles"] == {"memory": 1, "disk": 0, "made": 1}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_stored_sample_is_priced_again_to_the_last_digit(tmp_path: Path) -> None:
     run = simulate(layer(40), "both-skip-16x16")
     write_run(run, tmp_path)

@@ -10,6 +10,8 @@ from accelsim.study.pe_balance import pe_table, write_heatmaps
 from accelsim.trace import network_of, write
 from accelsim.zoo import digits_trace
 
+pytestmark = pytest.mark.usefixtures("without_pictures")
+
 
 @pytest.fixture(scope="module")
 def trace():

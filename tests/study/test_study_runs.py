@@ -44,6 +44,7 @@ def test_every_chip_has_a_folder_as_if_it_ran_alone(trace: NetworkTrace, tmp_pat
     assert files(tmp_path / "out") == expected | {"compare.csv", "compare.svg"}
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_comparison_has_the_cycles_of_both_summaries(trace: NetworkTrace, tmp_path: Path) -> None:
     run_on_chips(trace, [load_hardware(name) for name in CHIPS], tmp_path)
     table = pd.read_csv(tmp_path / "compare.csv")
