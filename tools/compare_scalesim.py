@@ -5,7 +5,7 @@
     scalesim/bin/python tools/compare_scalesim.py scalesim        # in its own environment
     python tools/compare_scalesim.py accelsim
 
-Each prints CSV: layer, stationary operand, cycles, median CPU seconds; of the layers that are named behind it,
+Each prints CSV: layer, stationary operand, cycles, median CPU seconds; of the layers named behind it,
 or of those of the page. The first run of each is not counted (imports, compiled kernels). SCALE-Sim writes no
 traces to disk; accelsim counts the values of dense tensors.
 """

@@ -179,7 +179,7 @@ def in_bash(line: str, code: int = 0) -> str:
 
 
 def environment() -> dict[str, str]:
-    """That of a reader in the working folder: `.venv` is active, a job of SLURM is a process (docs_reader.py).
+    """That of a reader in the working folder: `.venv` is active, a SLURM job is a process (docs_reader.py).
 
     Each process finds the folder of compiled kernels anew, as it depends on the user's cache folder; pip does
     not compile what an environment for one command may never import.
