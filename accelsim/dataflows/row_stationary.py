@@ -63,8 +63,10 @@ def tile_counters(prepared: Prepared, boxes: Ints, chip: Accelerator, spatial: N
     -------
     int64 [tiles, len(tables.COUNTERS)]
     """
+    shapes: dict[tuple[int, ...], dict[str, int]] = {}
     return counters_table(
-        summed(_counters(prepared, part, chip) for part in of_one_group(prepared.layer, box)) for box in boxes
+        summed(_counters(prepared, part, chip, shapes) for part in of_one_group(prepared.layer, box))
+        for box in boxes
     )
 
 
@@ -91,32 +93,44 @@ def filters_at_once(chip: Accelerator) -> int:
     return 1
 
 
-def _counters(prepared: Prepared, box: Ints, chip: Accelerator) -> dict[str, int]:
-    """Sections 3 to 5 of the description, of a tile of one group."""
-    layer, array = prepared.layer, of_kind(chip.pe_array, RowStationaryArray)
+def _counters(
+    prepared: Prepared, box: Ints, chip: Accelerator, shapes: dict[tuple[int, ...], dict[str, int]]
+) -> dict[str, int]:
+    """Sections 3 to 5 of the description, of a tile of one group; `shapes` keeps what shape alone decides."""
+    n, n_end, m, m_end, z, z_end, *outputs = box.tolist()
+    shape = (n_end - n, m_end - m, z_end - z, z > 0, *outputs)
+    if (counted := shapes.get(shape)) is None:
+        counted = shapes[shape] = _of_shape(prepared.layer, box, chip)
     sums, _ = prepared.pairs(box, prepared.weights)
-    mapping = mapping_of_box(layer, box, array)
-    n, m, z, e, f = (int(size) for size in np.diff(box)[::2])
-    kernel_rows, taps = layer.kernel
-    slots = n * m * z * e * f * kernel_rows * taps
-    gates = array.activation_policy == "gate"
+    slots, between_pes = counted["dense_macs"], counted["accumulator_updates"]
+    gates = of_kind(chip.pe_array, RowStationaryArray).activation_policy == "gate"
     done = int(sums[pair_sums.ACTIVATION]) if gates else slots
     effectual, padding = int(sums[pair_sums.BOTH]), int(sums[pair_sums.PADDING])
-    sets_down = ceil_div(z, mapping.q)
-    return {
-        "steps": mapping.passes * n * f,
-        "outputs": n * m * e * f,
-        "dense_macs": slots,
+    return counted | {
         "done_macs": done,
         "gated_macs": slots - done,
         "effectual_macs": effectual,
-        "accumulator_updates": done + n * f * kernel_rows * e * sets_down * m,
+        "accumulator_updates": done + between_pes,
         "weight_operand_reads": done,
         "activation_operand_reads": slots - padding,
         "padding_operand_reads": padding,
         "mac_lane_cycles": effectual,
         "zero_mac_lane_cycles": done - effectual,
         "gated_lane_cycles": slots - done,
+    }
+
+
+def _of_shape(layer: Layer, box: Ints, chip: Accelerator) -> dict[str, int]:
+    """What the values of a tile change nothing of; of `accumulator_updates` those between PEs."""
+    mapping = mapping_of_box(layer, box, of_kind(chip.pe_array, RowStationaryArray))
+    n, m, z, e, f = (int(size) for size in np.diff(box)[::2])
+    kernel_rows, taps = layer.kernel
+    slots = n * m * z * e * f * kernel_rows * taps
+    return {
+        "steps": mapping.passes * n * f,
+        "outputs": n * m * e * f,
+        "dense_macs": slots,
+        "accumulator_updates": n * f * kernel_rows * e * ceil_div(z, mapping.q) * m,
         **_time(layer, box, mapping, chip, slots),
         **_reads(layer, box, mapping, chip),
     }

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from accelsim.errors import ImportedModelError
-from accelsim.frontend.geometry import padding, pair, pool_window, resize_of
-from accelsim.frontend.graph import Array, GraphReader
-from accelsim.network import Layer, LayerNode, OperationKind
+from accelsim.frontend.geometry import padding, pair, pool_window
+from accelsim.frontend.graph import Array
+from accelsim.frontend.movements import moved
+from accelsim.frontend.reading import GraphReader
+from accelsim.network import Layer, LayerNode
 from accelsim.trace import LayerParameters
 
 Attributes = dict[str, Any]
@@ -208,51 +210,6 @@ def _move(reader: GraphReader, node: Any, attributes: Attributes, label: str) ->
         return False
     source = reader.resolve(node.input[0])
     return source in reader.infos and moved(reader, node, attributes, label, source, node.output[0])
-
-
-def moved(
-    reader: GraphReader, node: Any, attributes: Attributes, label: str, source: str, output: str
-) -> bool:
-    """A resize, depth to space or padding from one 8-bit image to another; False if it is no such."""
-    _, h, w, _ = reader.infos[source].shape
-    given: dict[str, Any]
-    if reader.captured[output].ndim != 4:
-        return False
-    if node.op_type == "DepthToSpace":
-        block = int(attributes["blocksize"])
-        given = {"kernel": (block, block), "order": attributes.get("mode", b"DCR").decode()}
-        kind: OperationKind = "depth_to_space"
-    elif node.op_type == "Resize":
-        kind, rows, columns = "resize", *reader.captured[output].shape[2:]
-        scales = reader.constants.get(node.input[2]) if len(node.input) < 4 else None
-        try:
-            given = {"resize": resize_of(attributes, (h, w), (rows, columns), scales, reader.where(label))}
-        except ImportedModelError:
-            return False
-    else:
-        sides, kind = reader.constants.get(node.input[1]), "pad"
-        constant = attributes.get("mode", b"constant") == b"constant"
-        if sides is None or sides.size != 8 or not constant or sides.min() < 0 or sides[0] or sides[4]:
-            return False
-        _, channel, top, left, _, channel_after, bottom, right = (int(side) for side in sides)
-        given = {"padding": (top, left, bottom, right), "channel_padding": (channel, channel_after)}
-        given["fill"] = _fill(reader, node, source)
-    if given.get("fill", 0) is None:
-        return False
-    reader.add(kind, label, [source], reader.write(output, label), **given)
-    return True
-
-
-def _fill(reader: GraphReader, node: Any, source: str) -> int | None:
-    """The stored value that a Pad adds; None if it is none."""
-    info = reader.infos[source]
-    value = reader.constants.get(node.input[2]) if len(node.input) > 2 and node.input[2] else np.zeros(())
-    if value is None:
-        return None
-    if reader.quantised(node.input[0]):
-        return int(value) if len(node.input) > 2 and node.input[2] else 0
-    step = float(value) / info.scale + info.zero_point
-    return round(step) if step == round(step) else None
 
 
 CONVERSIONS: dict[str, Callable[[GraphReader, Any, Attributes, str], bool]] = {

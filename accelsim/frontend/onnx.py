@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from accelsim.errors import InputError
-from accelsim.frontend.graph import GraphReader
+from accelsim.frontend.graph_trace import graph_trace
 from accelsim.frontend.quantise import (
     Sample,
     captured,
@@ -97,4 +97,4 @@ def import_model(
         "quantised": f"{how} onnxruntime {version('onnxruntime')}",
         "captured": f"onnxruntime {version('onnxruntime')} on a CPU {exact} 16-bit saturation of u8 x s8",
     }
-    return GraphReader(model, tensors, label).trace(name, told)
+    return graph_trace(model, tensors, label, name, told)
