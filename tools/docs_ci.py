@@ -7,7 +7,10 @@ from docs_blocks import ROOT
 STEP = re.compile(r'^\s*(?:step "[^"]*" make(?: --?[\w-]+)*|target "[^"]*") ([a-z-]+)', re.MULTILINE)
 RULE = re.compile(r"^([a-z-]+):(.*)\n((?:\t.*\n)*)", re.MULTILINE)
 # Targets that pages name and `.ci/run` does not run as they stand: why, and what runs in their place.
-NOT_IN_CI: dict[str, str] = {}
+NOT_IN_CI = {
+    "train": "minutes, and writes workloads/; `make train-test` runs the same code on fewer rounds",
+    "docs-update": "its `update` is called on a page by tests/docs; docs-test compares all with what it makes",
+}
 
 
 def targets() -> dict[str, set[str]]:
