@@ -9,7 +9,7 @@ RULE = re.compile(r"^([a-z-]+):(.*)\n((?:\t.*\n)*)", re.MULTILINE)
 # Targets that pages name and `.ci/run` does not run as they stand: why, and what runs in their place.
 NOT_IN_CI = {
     "train": "minutes, and writes workloads/; `make train-test` runs the same code on fewer rounds",
-    "docs-update": "its `update` is called on a page by tests/docs; docs-test compares all with what it makes",
+    "docs-update": "tests/docs calls its `update` on a page; docs-test compares all with what it would write",
 }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from docs_blocks import Command, command
 
 ADDRESS = re.compile(r"tcp://[\d.]+:\d+")
-PRINTED_S, ENDED_S, LINE_S = 120.0, 10.0, 300
+PRINTED_S, ENDED_S, LINE_S = 120.0, 10.0, 900
 
 
 class CommandFailed(Exception):
