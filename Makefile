@@ -41,7 +41,7 @@ network: install
 notebook: install
 	$(BIN)/python -m pytest -q -m notebook -k pe_count_scaling
 
-# QUICK=--quick: fewer repeats, a part of ResNet-50.
+# QUICK="--quick --only dram": fewer repeats, a part of ResNet-50, a group of figures.
 bench: install
 	$(BIN)/python -m benchmarks $(QUICK)
 
