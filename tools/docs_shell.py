@@ -181,10 +181,9 @@ def in_bash(line: str, code: int = 0) -> str:
 def environment() -> dict[str, str]:
     """That of a reader in the working folder: `.venv` is active, a SLURM job is a process (docs_reader.py).
 
-    Each process finds the folder of compiled kernels anew, as it depends on the user's cache folder; pip does
-    not compile what an environment for one command may never import.
+    Each process finds the folder of compiled kernels anew, as it depends on the user's cache folder.
     """
     here = Path.cwd()
     path = f"{here / 'slurm'}:{here / '.venv' / 'bin'}:{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
-    return {**kept, "PATH": path, "PIP_NO_COMPILE": "1"}
+    return {**kept, "PATH": path}
