@@ -41,8 +41,9 @@ network: install
 notebook: install
 	$(BIN)/python -m pytest -q -m notebook -k pe_count_scaling
 
+# QUICK="--quick --only dram": fewer repeats, a part of ResNet-50, a group of figures.
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(QUICK)
 
 # Minutes; rewrites workloads/digits*: docs/digits.md.
 train: install
@@ -63,9 +64,9 @@ docs: install
 docs-test: install
 	$(BIN)/python -m pytest -q -m docs
 
-# Rewrites in README and docs what the commands print now; SLOW=--slow: also what docs-test does not run.
+# Rewrites in README and docs what the commands print now; SLOW=--slow: all as it stands there.
 docs-update: install
-	$(BIN)/python tools/docs_run.py $(SLOW)
+	$(BIN)/python tools/docs_run.py $(SLOW) $(PAGES)
 
 # Reports in Debian's Chromium, which apt installs if it is not there.
 browser-test: install

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [--json FILE]`: every figure with its target, and the machine.
+"""`python -m benchmarks [--quick] [--only GROUP ...] [--json FILE]`: figures with their targets, the machine.
 
 A missed target is said in the table; the exit code stays 0, since a busy machine misses targets too.
 """
@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ class Figure:
         return f"{self.name:<46} {self.value:>9.2f} {self.unit:<8} {target:>7}  {self.verdict}".rstrip()
 
 
-def figures(quick: bool) -> Iterator[Figure]:
-    """Measure one after the other."""
+def kernel_figures(quick: bool) -> Iterator[Figure]:
+    """Counting, by dataflow, and toggles."""
     for name, speed in kernel.speeds(3 if quick else 9).items():
         yield Figure(f"kernel, {name}", speed, "G MAC/s", 8, at_least=True)
     name, milliseconds = kernel.slowest_systolic_ms(3)
@@ -62,28 +62,45 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure(f"toggles, {policy}", speed, "M pairs/s", 200, at_least=True)
     for chip, speed in kernel.sparse_toggle_pairs(3 if quick else 9).items():
         yield Figure(f"toggles, {chip}", speed, "M pairs/s", 200, at_least=True)
+    if not quick:
+        yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
+
+
+def report_figures(quick: bool) -> Iterator[Figure]:
+    """What follows a run of 54 layers."""
     yield Figure("whatif, 10 000 draws of a 54-layer run", energy.reprice_seconds(3), "s", 0.5)
     seconds, size_mb = report.report_seconds_and_mb(1 if quick else 3)
     yield Figure("report of a 54-layer run, command", seconds, "s", 5)
     yield Figure("its size", size_mb, "MB", 5)
-    if not quick:
-        yield Figure("cartesian, VGG-16's convolutions", kernel.vgg16_on_cartesian_s(), "s", 60)
+
+
+def dram_figures(quick: bool) -> Iterator[Figure]:
+    """Banked DRAM, alone and in a run."""
     for name, speed in dram.speeds(3 if quick else 9).items():
         yield Figure(f"banked DRAM, {name} reads", speed, "M burst/s", 10, at_least=True)
     ratio = dram.times_of_bandwidth(QUICK_LAYERS if quick else None, 1 if quick else 3)
     yield Figure("ResNet-50 on banked DRAM, of the bandwidth model's", ratio, "x", 1.5)
+
+
+def mapper_figures(quick: bool) -> Iterator[Figure]:
+    """Search of plans."""
     name, slowest, every = mapper.search_seconds(QUICK_LAYERS if quick else None)
     yield Figure(f"mapper, ResNet-50's slowest layer ({name})", 1e3 * slowest, "ms", 50)
     yield Figure("mapper, ResNet-50 on two threads", every, "s", None if quick else 2)
-    yield from network_figures(quick)
-    yield from study_figures(quick)
+
+
+def format_figures(quick: bool) -> Iterator[Figure]:
+    """Encoding, and opening a trace."""
     for name, speed in formats.speeds(3 if quick else 7).items():
         target = formats.TARGETS[name.split(",")[0]]
         yield Figure(f"format {name}", speed, "MB/s", target, at_least=True)
-    yield from import_figures(quick)
     if not quick:
         seconds, size = formats.open_seconds(5)
         yield Figure(f"open a trace of {size:.0f} MB and list it", seconds, "s", 0.2)
+
+
+def start_figures(quick: bool) -> Iterator[Figure]:
+    """Until the program answers."""
     yield Figure("accelsim --help", start.help_seconds(3 if quick else 5), "s", 0.7)
     if not quick:
         yield Figure("first run, no compiled kernels", start.first_run_seconds(), "s", 60)
@@ -125,6 +142,19 @@ def import_figures(quick: bool) -> Iterator[Figure]:
     yield Figure("read all of VGG-16's trace, memory / tensors", found["ratio"], "x", 2)
 
 
+GROUPS: dict[str, Callable[[bool], Iterator[Figure]]] = {
+    "kernels": kernel_figures,
+    "report": report_figures,
+    "dram": dram_figures,
+    "mapper": mapper_figures,
+    "network": network_figures,
+    "study": study_figures,
+    "formats": format_figures,
+    "import": import_figures,
+    "start": start_figures,
+}
+
+
 def _told(*arguments: str) -> dict[str, Any]:
     """What a module of its own process prints as JSON."""
     command = [sys.executable, "-m", *arguments]
@@ -140,6 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="fewer repeats, a part of ResNet-50, no first run"
     )
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=[*GROUPS], help="groups of figures")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     arguments = parser.parse_args()
     described = machine.description()
@@ -147,9 +178,10 @@ def main() -> None:
         print(f"{name:<12} {value}")
     print()
     found = []
-    for figure in figures(arguments.quick):
-        found.append(figure)
-        print(figure.line(), flush=True)
+    for group in arguments.only:
+        for figure in GROUPS[group](arguments.quick):
+            found.append(figure)
+            print(figure.line(), flush=True)
     if arguments.json is not None:
         rows = [asdict(figure) | {"verdict": figure.verdict} for figure in found]
         text = json.dumps({"machine": described, "figures": rows}, indent=2)

@@ -1,11 +1,13 @@
 """CPU seconds of SCALE-Sim and accelsim, the same layers on a 32 x 32 systolic array: docs/comparison.md.
 
-    python -m venv scalesim && scalesim/bin/pip install scalesim==3.0.0 'numpy<2.3'
+    python -m venv scalesim
+    scalesim/bin/python -m pip install scalesim==3.0.0 'numpy<2.3'
     scalesim/bin/python tools/compare_scalesim.py scalesim        # in its own environment
-    .venv/bin/python tools/compare_scalesim.py accelsim
+    python tools/compare_scalesim.py accelsim
 
-Each prints CSV: layer, stationary operand, cycles, median CPU seconds. The first run of each is not counted
-(imports, compiled kernels). SCALE-Sim writes no traces to disk; accelsim counts the values of dense tensors.
+Each prints CSV: layer, stationary operand, cycles, median CPU seconds; of the layers named behind it,
+or of those of the page. The first run of each is not counted (imports, compiled kernels). SCALE-Sim writes no
+traces to disk; accelsim counts the values of dense tensors.
 """
 
 import contextlib
@@ -109,8 +111,9 @@ def accelsim(row: dict[str, str]) -> Callable[[], int]:
 def main() -> None:
     """Print a row per layer and stationary operand."""
     which = {"scalesim": scalesim, "accelsim": accelsim}[sys.argv[1]]
+    names = sys.argv[2:] or NAMES
     with LAYERS.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["layer"] in NAMES and int(row["rows"]) == SIDE]
+        rows = [row for row in csv.DictReader(file) if row["layer"] in names and int(row["rows"]) == SIDE]
     print("layer,stationary,cycles,cpu_s")
     for row in rows:
         if row["dataflow"] == "is":

@@ -1,13 +1,18 @@
-"""The fenced blocks of README and docs, and the commands in them.
+"""The fenced blocks of README, CONTRIBUTING and docs, and the commands in them.
 
 =============  ==================================================================================
 language       what `tools/docs_run.py` and `tests/docs` make of it
 =============  ==================================================================================
-`sh`           each `accelsim` and `python` command runs
+`sh`           each line runs
 `console`      each line that starts with `$ ` runs; the lines below it are what it prints
-`text`, none   `accelsim` lines must parse; they may hold placeholders
+`python`       runs, after those above it on the page: its names are theirs
+`sql`          `-- sqlite3 STORE`: each statement runs on that store, a SELECT finds something
 `yaml`, `python`, `text`  first line `# name.ext`: that file is written (a .csv without the line)
+`text`         what commands above it print, cut or wrapped: each line is found there
+none           a drawing, a formula, a message: no command
 =============  ==================================================================================
+
+No other block is allowed: `Block.kind` raises.
 """
 
 import re
@@ -17,9 +22,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCS = (path for path in (ROOT / "docs").rglob("*.md") if "generated" not in path.parts)
-PAGES = [ROOT / "README.md", *sorted(DOCS)]
-SHELLS = ("sh", "console", "text", "")
+PAGES = [ROOT / "README.md", *sorted(DOCS), ROOT / "CONTRIBUTING.md"]
+RUN = ("sh", "console", "python", "sql")
 NAMED = re.compile(r"# ([\w.-]+\.(?:yaml|csv|py))\n")
+LOOKS_RUN = re.compile(
+    r"\s*(\$ |(\S*/)?(accelsim|python3?|pip3?|make|dask|sqlite3|sbatch)\s+[\w./-]|source |\.ci/run)"
+)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,21 @@ class Block:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
     @property
+    def kind(self) -> str:
+        """`file`, `run`, `printed`, `drawn` or `markup`; ValueError where nothing would hold it."""
+        if self.file:
+            return "file"
+        if self.language in RUN:
+            return "run"
+        if self.language.startswith("{"):
+            return "markup"
+        if self.language not in ("text", ""):
+            raise ValueError(f"{self.place}: nothing is known to do with a block of {self.language!r}")
+        if found := next(filter(LOOKS_RUN.match, self.text.splitlines()), None):
+            raise ValueError(f"{self.place}: a command that does not run; `sh` or `console`: {found}")
+        return "printed" if self.language else "drawn"
+
+    @property
     def file(self) -> tuple[str, str] | None:
         """Name and text of the file that the block is, if it names one."""
         named = NAMED.match(self.text)
@@ -50,7 +74,7 @@ class Block:
         lines = re.sub(r"\\\n\s*", " ", self.text).splitlines()
         if self.language == "console":
             return [line[2:] for line in lines if line.startswith("$ ")]
-        return [line.strip() for line in lines] if self.language in SHELLS else []
+        return [line for line in lines if line.strip(" ")] if self.language == "sh" else []
 
 
 def blocks(page: Path) -> list[Block]:
@@ -69,16 +93,26 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def inline(page: Path) -> list[str]:
+    """What stands between single backticks outside of blocks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return INLINE.findall(text)
+
+
 @dataclass(frozen=True)
 class Command:
-    """The words of a line; where its output goes: a file (`> FILE`), or cut after some lines (`| head -N`);
-    its exit code, where a comment `# exit code N` says that it is not 0.
+    """The words of a line; where its output goes: a file (`> FILE`), or cut after some lines (`| head -N`).
+
+    Of its comment: `# exit code N`, where that is not 0; `# in a terminal of its own`, where it goes on until
+    the page's end, with `; prints tcp://ADDRESS` where later lines name the address that it prints.
     """
 
     words: list[str]
     file: str | None = None
     lines: int | None = None
     code: int = 0
+    terminal: bool = False
+    address: str | None = None
 
 
 def command(line: str) -> Command:
@@ -92,4 +126,6 @@ def command(line: str) -> Command:
             raise ValueError(f"only `| head -N` is known, not: {line}")
         lines = int(count.lstrip("-n"))
     code = re.search(r"# exit code (\d)", line)
-    return Command(words, file, lines, int(code[1]) if code else 0)
+    terminal = re.search(r"# in a terminal of its own", line) is not None
+    address = re.search(r"; prints (tcp://[\w.:]+)", line)
+    return Command(words, file, lines, int(code[1]) if code else 0, terminal, address[1] if address else None)

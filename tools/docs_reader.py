@@ -1,4 +1,4 @@
-"""The folder that a reader of the pages stands in, and small stand-ins for files of the reader's own.
+"""The folder that a reader stands in: a checkout, with small stand-ins for files of the reader's own.
 
 Stand-ins have the names that pages use and the least shape with which each command does what its page says.
 Importing a model is tested in tests/frontend; here it is that the documented words work.
@@ -9,14 +9,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 from docs_blocks import ROOT
 
 TOKENS, WIDTH, SIDE = 64, 16, 8
+CHECKOUT = ("Makefile", "benchmarks", "constraints.txt", "pyproject.toml", "tests", "tools", "workloads")
+# No SLURM is here: a job starts at once, as processes of this machine. $SCRATCH is the user's cache folder.
+SBATCH = """#!/bin/sh
+job=$(mktemp -p {folder}) && cp "$1" "$job"
+export SLURM_TMPDIR=$(mktemp -d -p {folder}) SCRATCH={scratch}
+setsid bash "$job" > "$job.out" 2>&1 &
+echo "Submitted batch job $!"
+"""
+SCANCEL = '#!/bin/sh\nkill -- "-$1"\n'
 
 
 def furnish(folder: Path) -> None:
-    """The repository's `workloads`, and every file that pages call the reader's own."""
-    (folder / "workloads").symlink_to(ROOT / "workloads")
+    """The checkout with its environment, and every file that pages call the reader's own."""
+    for name in CHECKOUT:
+        (folder / name).symlink_to(ROOT / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    slurm(folder / "slurm")
     generator = np.random.default_rng(0)
     sys.path.insert(0, str(ROOT / "tests" / "frontend"))
     try:
@@ -25,6 +38,16 @@ def furnish(folder: Path) -> None:
     finally:
         sys.path.pop(0)
     arrays(folder, generator)
+
+
+def slurm(folder: Path) -> None:
+    """`sbatch` and `scancel` for processes of this machine."""
+    folder.mkdir()
+    scratch = Path(platformdirs.user_cache_dir("accelsim")).parent
+    texts = {"sbatch": SBATCH.format(folder=folder, scratch=scratch), "scancel": SCANCEL}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
 
 
 def image_models(folder: Path, generator: np.random.Generator) -> None:
