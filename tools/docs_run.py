@@ -24,7 +24,7 @@ from docs_reader import furnish
 from docs_shell import CommandFailed, Session, in_bash
 
 if TYPE_CHECKING:
-    from accelsim.study.entry import Tables
+    from accelsim.study.published.entry import Tables
 
 # What is run on less than its page says: by the beginning of a line, or by the name of a file of a page.
 # Output is shown of none of them: what is shown is run as it stands.
@@ -89,7 +89,7 @@ def folder_of_a_reader() -> Iterator[Reader]:
 @contextlib.contextmanager
 def published_tables_computed_once() -> Iterator[None]:
     """`reproduce all` of one page and `reproduce eie` of another show the same tables: half the time."""
-    from accelsim.study.reproduce import ENTRIES
+    from accelsim.study.published.reproduce import ENTRIES
 
     before = dict(ENTRIES)
     for name, entry in before.items():

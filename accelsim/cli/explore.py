@@ -218,8 +218,8 @@ def reproduce(
     as_json: bool = JSON,
 ) -> None:
     """Published tables: published, ours, difference, reason."""
-    from accelsim.study.reproduce import ENTRIES
-    from accelsim.study.reproduce import reproduce as reproduced
+    from accelsim.study.published.reproduce import ENTRIES
+    from accelsim.study.published.reproduce import reproduce as reproduced
 
     if name == "list":
         if as_json:

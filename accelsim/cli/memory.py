@@ -71,10 +71,10 @@ def bench(
     """Replay the streams of cycle-level simulators: cycles, differences, bands; exit code 1 on a miss."""
     from accelsim.files import write_whole
     from accelsim.plots.save import csv_bytes
-    from accelsim.study import dram_bench as study
+    from accelsim.study.published import dram_bench as study
 
     if emit is not None:
-        from accelsim.study.dram_emit import emit as emitted
+        from accelsim.study.published.dram_emit import emit as emitted
 
         paths = emitted(emit, device or "ddr4-2400", out, seed)
         if as_json:

@@ -13,7 +13,7 @@ from accelsim.errors import HardwareError, PlanError, UnsupportedLayerError
 from accelsim.hardware import load_hardware
 from accelsim.plan import Plan
 from accelsim.reference.row_stationary import tile_counts
-from accelsim.study.eyeriss import layer_of, plans, published_layers
+from accelsim.study.published.eyeriss import layer_of, plans, published_layers
 from accelsim.trace import from_arrays
 
 

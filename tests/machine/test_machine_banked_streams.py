@@ -37,7 +37,7 @@ def test_a_cold_read_takes_trcd_cl_and_its_burst(name: str) -> None:
 def test_streams_reach_the_closed_forms(name: str, kind: str) -> None:
     """(1 - tRFC/tREFI) min(1, BL/tCCD, 4 BL n/tFAW, BL n/tRRD, banks BL n/tRC), within 3 %."""
     device = load_device(name)
-    # 32 random requests leave too few banks with work: tests/study/test_study_dram_forms.py.
+    # 32 random requests leave too few banks with work: tests/study/published/test_study_published_dram_forms.py.
     controllers = made(name, read_entries=64)
     generator, at = np.random.default_rng(1), np.arange(16384)
     if kind == "sequential":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from accelsim.errors import InputError
-from accelsim.study import (
+from accelsim.study.published import (
     chen,
     deep_compression,
     dram_bench,
@@ -15,7 +15,7 @@ from accelsim.study import (
     tpuv1,
     two_of_four,
 )
-from accelsim.study.entry import Entry, Tables
+from accelsim.study.published.entry import Entry, Tables
 
 
 def _deep_compression(seed: int) -> Tables:

@@ -18,7 +18,7 @@ import numpy as np
 
 from accelsim.mapper.words import least_words, words_once
 from accelsim.network import Layer
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.zoo.shapes import shape_network
 
 if TYPE_CHECKING:

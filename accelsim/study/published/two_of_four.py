@@ -16,7 +16,7 @@ from accelsim.compress.prune import prune_magnitude
 from accelsim.dataflows import DATAFLOWS
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.plan import tile_boxes, whole
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.trace import LayerTrace
 from accelsim.zoo import shape_network
 from accelsim.zoo.synthetic import synthetic_layer

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from accelsim.cli.main import app
 from accelsim.errors import InputError
-from accelsim.study.deep_compression import encoded_layer, layer_table, network_table
-from accelsim.study.reproduce import ENTRIES, reproduce
-from accelsim.study.tpuv1 import square_layer
+from accelsim.study.published.deep_compression import encoded_layer, layer_table, network_table
+from accelsim.study.published.reproduce import ENTRIES, reproduce
+from accelsim.study.published.tpuv1 import square_layer
 
 
 @pytest.fixture(scope="module")

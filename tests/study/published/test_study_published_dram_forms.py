@@ -10,7 +10,7 @@ from accelsim.hardware import devices, load_device
 from accelsim.machine import _banked_state as S
 from accelsim.machine.banked import Controllers
 from accelsim.machine.controller import Controller
-from accelsim.study.dram_forms import random_share
+from accelsim.study.published.dram_forms import random_share
 
 
 @pytest.mark.parametrize("entries", [4, 8, 16, 32, 64, 128])

@@ -23,7 +23,7 @@ from accelsim.hardware.arrays import ColumnBroadcastArray, of_kind
 from accelsim.plan import tile_boxes, whole
 from accelsim.results import LayerResult
 from accelsim.simulation import simulate
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.tables import COUNTERS
 from accelsim.trace import LayerTrace, from_arrays
 from accelsim.zoo import workloads_folder

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 from accelsim.energy import action_counts, price, table_of
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.arrays import CartesianArray, of_kind
-from accelsim.study.scnn import SWEPT_NETWORK, dense_cycles, layer_counters, layer_of, published_layers
+from accelsim.study.published.scnn import (
+    SWEPT_NETWORK,
+    dense_cycles,
+    layer_counters,
+    layer_of,
+    published_layers,
+)
 from accelsim.tables import TRAFFIC
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from accelsim.network import Layer
-from accelsim.study.chen import ENTRY, GOAL, layer_table, lower_bound_words, summary_table
+from accelsim.study.published.chen import ENTRY, GOAL, layer_table, lower_bound_words, summary_table
 
 
 def test_the_bound_is_the_papers_formula() -> None:

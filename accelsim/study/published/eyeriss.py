@@ -23,7 +23,7 @@ from accelsim.plan import Plan, tile_boxes
 from accelsim.plan_file import whole_plans
 from accelsim.results import LayerResult
 from accelsim.simulation import simulate
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.trace import LayerTrace
 from accelsim.units import ceil_div, milliseconds
 from accelsim.zoo import workloads_folder

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelsim.study import edge_engine, eyeriss, two_of_four
+from accelsim.study.published import edge_engine, eyeriss, two_of_four
 from accelsim.zoo import shapes
 
 

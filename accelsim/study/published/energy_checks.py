@@ -22,8 +22,8 @@ from accelsim.energy import action_counts, chip_area, load_table, price, sram
 from accelsim.hardware import Accelerator, load_hardware
 from accelsim.results import LayerResult
 from accelsim.simulation import simulate
-from accelsim.study import eie, eyeriss
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published import eie, eyeriss
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.tables import TRAFFIC
 from accelsim.units import ceil_div
 from accelsim.zoo import workloads_folder
@@ -201,7 +201,7 @@ def dram_table() -> "pd.DataFrame":
 
 
 def _tables(seed: int) -> Tables:
-    from accelsim.study.scnn_energy import claims_table, density_table
+    from accelsim.study.published.scnn_energy import claims_table, density_table
 
     sweep = density_table(seed)
     return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelsim.hardware import load_hardware
 from accelsim.simulation import simulate
-from accelsim.study.entry import Entry, Tables
+from accelsim.study.published.entry import Entry, Tables
 from accelsim.zoo import shape_network
 from accelsim.zoo.synthetic import synthetic_trace
 

@@ -17,7 +17,7 @@ from accelsim.hardware import Accelerator, load_hardware
 from accelsim.hardware.arrays import CartesianArray, of_kind
 from accelsim.network import Layer
 from accelsim.plan import tile_boxes, whole
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.tables import COUNTERS, TILE_CAUSES
 from accelsim.units import ceil_div
 from accelsim.zoo import workloads_folder

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from accelsim.cli.main import app
 from accelsim.errors import InputError
-from accelsim.study import dram_bench
-from accelsim.study.dram_streams import Streams
+from accelsim.study.published import dram_bench
+from accelsim.study.published.dram_streams import Streams
 
 
 def test_streams_stay_within_their_bands() -> None:

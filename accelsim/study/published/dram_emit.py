@@ -6,8 +6,8 @@ from accelsim.hardware import load_device
 from accelsim.machine.banked import Controllers
 from accelsim.machine.controller import Controller
 from accelsim.report.dram_requests import address_vectors, write_requests
-from accelsim.study.dram_bench import replay
-from accelsim.study.dram_streams import Streams, row_step_bytes
+from accelsim.study.published.dram_bench import replay
+from accelsim.study.published.dram_streams import Streams, row_step_bytes
 
 
 def emit(stream: str, device_name: str, folder: Path, seed: int = 0) -> list[Path]:

@@ -7,9 +7,15 @@ import pytest
 
 from accelsim.energy import load_table
 from accelsim.hardware import load_hardware
-from accelsim.study.energy_checks import ENTRY, dram_table, eie_area_table, hierarchy_table
-from accelsim.study.scnn import layer_counters, layer_of, published_layers
-from accelsim.study.scnn_energy import claims_table, crossing, dense_counters, density_table, on_chip_pj
+from accelsim.study.published.energy_checks import ENTRY, dram_table, eie_area_table, hierarchy_table
+from accelsim.study.published.scnn import layer_counters, layer_of, published_layers
+from accelsim.study.published.scnn_energy import (
+    claims_table,
+    crossing,
+    dense_counters,
+    density_table,
+    on_chip_pj,
+)
 
 
 def test_eies_area_is_met_in_memory_and_in_all_and_missed_where_said() -> None:

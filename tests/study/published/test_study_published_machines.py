@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from accelsim.cli.main import app
 from accelsim.hardware import load_hardware
-from accelsim.study import eie, reproduce, scnn
-from accelsim.study.entry import Band, Entry
+from accelsim.study.published import eie, reproduce, scnn
+from accelsim.study.published.entry import Band, Entry
 
 
 def test_eies_times_are_within_their_bands_from_one_seed() -> None:

@@ -19,9 +19,9 @@ from accelsim.hardware import DramDevice, load_device
 from accelsim.machine import _banked_state as S
 from accelsim.machine.banked import Controllers
 from accelsim.machine.controller import Controller
-from accelsim.study.dram_forms import random_share
-from accelsim.study.dram_streams import BLOCK_BYTES, STREAM_BYTES, Streams, row_step_bytes
-from accelsim.study.entry import Band, Entry, Tables
+from accelsim.study.published.dram_forms import random_share
+from accelsim.study.published.dram_streams import BLOCK_BYTES, STREAM_BYTES, Streams, row_step_bytes
+from accelsim.study.published.entry import Band, Entry, Tables
 from accelsim.zoo import workloads_folder
 
 if TYPE_CHECKING:

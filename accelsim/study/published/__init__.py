@@ -1,0 +1,1 @@
+"""Published figures beside ours: tables of papers (`reproduce`), streams of cycle-level DRAM simulators."""
