@@ -60,9 +60,9 @@ docs: install
 	@$(STEP) "install sphinx" $(INSTALL) --no-build-isolation -e ".[onnx,tflite,images,test,docs]"
 	@$(STEP) "docs site" $(BIN)/python -m sphinx -q -E -W --keep-going -b html -d results/docs-doctrees docs results/docs
 
-# Runs the commands of README and docs, and compares what they print.
+# Runs what README and docs show, and compares what it prints; ONLY="-k README": pages whose path holds a word.
 docs-test: install
-	$(BIN)/python -m pytest -q -m docs
+	$(BIN)/python -m pytest -q -m docs $(ONLY)
 
 # Rewrites in README and docs what the commands print now; SLOW=--slow: all as it stands there.
 docs-update: install
