@@ -37,7 +37,7 @@ def hardware_list(as_json: bool = JSON) -> None:
         return
     for row in rows:
         print(
-            f"{row['name']:<24} {row['dataflow']:<16} {row['peak_tops']:>7.3f} peak TOPS  "
+            f"{row['name']:<24} {row['dataflow']:<18} {row['peak_tops']:>7.3f} peak TOPS  "
             f"{row['description']}"
         )
 

@@ -50,6 +50,11 @@ def open_trace(path: Path) -> NetworkTrace:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         return from_folder(path)
+    if path.suffix not in (".npz", ".safetensors"):
+        raise InputError(
+            f"{path}: a trace is a .safetensors or .npz file, or a folder of .npy; "
+            "'accelsim import' makes one of a model"
+        )
     return from_npz(path) if path.suffix == ".npz" else read(path)
 
 

@@ -80,7 +80,11 @@ def from_named_arrays(file: Path, given: Mapping[str, Any]) -> NetworkTrace:
         layers.setdefault(layer or file.stem, {})[key] = array
     if not layers:
         raise TraceError(f"{file}: no arrays")
-    return from_layers(file.stem, [_layer(file, name, arrays) for name, arrays in layers.items()])
+    read = [_layer(file, name, arrays) for name, arrays in layers.items()]
+    try:
+        return from_layers(file.stem, read)
+    except TraceError as error:
+        raise TraceError(f"{file}: {error}") from error
 
 
 def _layer(file: Path, name: str, arrays: dict[str, Any]) -> LayerTrace:

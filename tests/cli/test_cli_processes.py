@@ -125,5 +125,5 @@ def test_a_folder_that_cannot_be_written_is_told_with_its_path(npz: Path, tmp_pa
     (tmp_path / "taken").write_text("a file")
     done = accelsim("run", npz, "--hardware", "both-skip-16x16", "--out", "taken", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: taken/net/both-skip-16x16/")
+    assert done.stderr.startswith("error: taken/net/both-skip-16x16: cannot be a folder of results")
     assert (tmp_path / "taken").read_text() == "a file"

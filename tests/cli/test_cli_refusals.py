@@ -16,6 +16,8 @@ Run = Callable[..., Result]
 WRONG: dict[str, tuple[list[str], list[str]]] = {
     "missing trace": (["run", "none.npz"], ["error: none.npz: no such file"]),
     "foreign trace": (["run", "text.safetensors"], ["text.safetensors: not a whole safetensors file"]),
+    "model for a trace": (["run", "model.onnx"], ["model.onnx: a trace is a .safetensors or .npz file, or a folder of .npy; 'accelsim import'"]),
+    "scale of nothing": (["run", "scale.npz"], ["scale.npz: ", "scale"]),
     "unknown chip": (["run", "net.npz", "--hardware", "dense16"], ["dense16: neither a file nor a shipped chip", "dense-16x16"]),
     "unknown key": (["run", "net.npz", "--set", "pe_array.row=3"], ["unknown key 'row'; did you mean 'rows'?"]),
     "zero size": (["run", "net.npz", "--set", "pe_array.rows=0"], ["pe_array.rows must be at least 1, not 0"]),
@@ -64,6 +66,9 @@ WRONG: dict[str, tuple[list[str], list[str]]] = {
 def test_wrong_input_is_exit_code_2_and_a_message(case: str, run: Run, npz: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "i.npy", np.zeros((1, 3, 8, 8), np.float32))
     (tmp_path / "text.safetensors").write_text("no trace")
+    (tmp_path / "model.onnx").write_bytes(b"")
+    layer = {"weights": np.ones((1, 1, 1, 1), np.int8), "activations": np.ones((1, 1, 1, 1), np.uint8)}
+    np.savez(tmp_path / "scale.npz", **layer, activation_scale=np.array(0.0))
     (tmp_path / "bad.yaml").write_text("schema_version: 1\ncolour: red\nclock_mhz: -5\n")
     (tmp_path / "bad.csv").write_text("Layer,\nconv1, 3,\n")
     (tmp_path / "sched.yaml").write_text("a: half\n")
