@@ -22,6 +22,7 @@ def curves(
     ideal: bool = False,
     limits: tuple[float, float] | None = None,
     level: float | None = None,
+    level_label: str = "",
     title: str = "",
 ) -> "Figure":
     """Curves of column `y` against `x`, one for each value of `by`.
@@ -32,7 +33,7 @@ def curves(
     logarithmic : of y; x is drawn to base 2 where it spans a factor of 16
     ideal : also draw y = x
     limits : of y
-    level : a horizontal line at this y
+    level, level_label : a horizontal line at this y, and what the legend calls it; nothing: the axis says it
 
     Raises
     ------
@@ -57,7 +58,8 @@ def curves(
     if ideal:
         handles += axes.plot(values, values, color="#888888", linestyle=":", label="ideal")
     if level is not None:
-        axes.axhline(level, color="#888888", linewidth=0.8)
+        line = axes.axhline(level, color="#888888", linewidth=0.8, label=level_label)
+        handles += [line] if level_label else []
     if values[0] > 0 and values[-1] >= 16 * values[0]:
         axes.set_xscale("log", base=2)
         axes.set_xticks(values, [f"{v:g}" for v in values])

@@ -27,6 +27,7 @@ from accelsim.trace import NetworkTrace, from_folder, from_npz, read, write
 from accelsim.version import code_version, versions
 
 _OPEN = 2  # traces a process keeps open
+_MODELS = (".onnx", ".tflite", ".pt", ".pth", ".csv", ".npy")  # what a trace may be made of, and is none
 _KEPT = 16  # traces, and notes of builds, that the cache folder keeps: the last used
 
 
@@ -50,7 +51,7 @@ def open_trace(path: Path) -> NetworkTrace:
         raise InputError(f"{path}: no such file")
     if path.is_dir():
         return from_folder(path)
-    if path.suffix not in (".npz", ".safetensors"):
+    if path.suffix in _MODELS:
         raise InputError(
             f"{path}: a trace is a .safetensors or .npz file, or a folder of .npy; "
             "'accelsim import' makes one of a model"

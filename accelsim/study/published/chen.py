@@ -141,6 +141,7 @@ def _figures(tables: Tables) -> "dict[str, tuple[Figure, pd.DataFrame]]":
         labels,
         limits=(0.95, 1.3),
         level=GOAL,
+        level_label="goal",
         title="DRAM words of the best plan over the least possible, geometric mean over layers",
     )
     return {"summary": (figure, tables["summary"])}
