@@ -8,6 +8,7 @@ from accelsim.plots.style import LINE_COLOURS, MARKERS, frame, legend, new_figur
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -60,12 +61,7 @@ def curves(
     if level is not None:
         line = axes.axhline(level, color="#888888", linewidth=0.8, label=level_label)
         handles += [line] if level_label else []
-    if values[0] > 0 and values[-1] >= 16 * values[0]:
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(values, [f"{v:g}" for v in values])
-    if logarithmic:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _scale(axes, values, logarithmic)
     if limits is not None:
         axes.set_ylim(*limits)
     axes.minorticks_off()
@@ -73,3 +69,13 @@ def curves(
     axes.grid(linewidth=0.3, color="#BBBBBB")
     legend(figure, handles, by)
     return figure
+
+
+def _scale(axes: "Axes", values: list[float], logarithmic: bool) -> None:
+    """Scales of x, by the values that it takes, and of y."""
+    if values[0] > 0 and values[-1] >= 16 * values[0]:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(values, [f"{v:g}" for v in values])
+    if logarithmic:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
